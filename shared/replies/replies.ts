@@ -20,3 +20,26 @@ export interface Announcement {
 
 /** Never throws and never waits for Redis beyond its bound. */
 export type Announce = (announcement: Announcement) => Promise<void>;
+
+/** `createAnnouncer` of announce.ts. */
+export interface Announcer {
+  readonly announce: Announce;
+  readonly counts: () => { readonly sent: number; readonly dropped: number };
+  readonly close: () => Promise<void>;
+}
+
+/** `createReplyListener` of listen.ts: what an API process waits with. */
+export interface ReplyListener {
+  /** A new address for one request's reply: put it into the command as `reply_to`. */
+  readonly newReplyTo: () => string;
+  /** Call it BEFORE the command is enqueued. null: no reply within `timeoutMs` (or at once where too many wait already); look into the ledger. */
+  readonly waitFor: (replyTo: string, timeoutMs: number) => Promise<Reply | null>;
+  /** Stops waiting: the promise of `waitFor` resolves with null at once. */
+  readonly forget: (replyTo: string) => void;
+  /** True once the order is known to have left `pending`; false after `timeoutMs`. */
+  readonly onOrderSettled: (orderId: OrderId, timeoutMs: number) => Promise<boolean>;
+  /** Subscribed; while false, replies are only to be found in the ledger. */
+  readonly connected: () => boolean;
+  readonly counts: () => { readonly waiting: number; readonly received: number; readonly malformed: number; readonly refused: number };
+  readonly close: () => Promise<void>;
+}
