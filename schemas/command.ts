@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EpochMs, Fingerprint, OrderId, RequestKey, ReservationId, SaleId, Sku, UserRef } from './ids.ts';
 import { SaleTerms } from './terms.ts';
+import { keptText } from './text.ts';
 
 /**
  * What is put on a sale's line. Version 1; a reader of version n takes n and n-1.
@@ -13,7 +14,7 @@ export const COMMAND_VERSION = 1;
 const envelope = {
   v: z.literal(COMMAND_VERSION),
   sale_id: SaleId,
-  request_id: z.string().min(1).max(200),
+  request_id: keptText(200),
   /** W3C Trace Context, so that a request reads as one trace from HTTP to decision to payment. */
   traceparent: z
     .string()
@@ -73,7 +74,7 @@ export const RequestCheckout = z.strictObject({
   reservation_id: ReservationId,
   user: UserRef,
   /** A token of the payment gateway's; never card data. */
-  payment_method_id: z.string().min(1).max(255),
+  payment_method_id: keptText(255),
   /** The client was told 202 without waiting. */
   respond_async: z.boolean(),
 });
@@ -82,7 +83,7 @@ export const ReportPaymentSucceeded = z.strictObject({
   type: z.literal('payment.succeeded'),
   order_id: OrderId,
   reservation_id: ReservationId,
-  charge_id: z.string().min(1).max(255),
+  charge_id: keptText(255),
 });
 export const ReportPaymentFailed = z.strictObject({
   ...envelope,
@@ -97,7 +98,7 @@ export const ReportRefundCompleted = z.strictObject({
   type: z.literal('refund.completed'),
   order_id: OrderId,
   reservation_id: ReservationId,
-  refund_id: z.string().min(1).max(255),
+  refund_id: keptText(255),
 });
 export const Tick = z.strictObject({ ...envelope, type: z.literal('tick') });
 

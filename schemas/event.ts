@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RequestedItem } from './command.ts';
-import { EpochMs, Fingerprint, Offset, OrderId, RequestKey, ReservationId, SaleId, Seq, Sku, UserRef } from './ids.ts';
+import { type EpochMs, Fingerprint, Offset, OrderId, RequestKey, ReservationId, SaleId, Seq, Sku, UserRef } from './ids.ts';
 import { SaleTerms, UtcTime } from './terms.ts';
 
 /**

@@ -14,10 +14,10 @@ export const SaleId = z
   .brand<'SaleId'>();
 export type SaleId = z.infer<typeof SaleId>;
 
-/** An item within a sale: 1-64 characters safe in a path. */
+/** An item within a sale: 1-64 characters safe in a path. Skus are keys of objects, where `__proto__` would vanish. */
 export const Sku = z
   .string()
-  .regex(/^[A-Za-z0-9._:-]{1,64}$/)
+  .regex(/^(?!__proto__$)[A-Za-z0-9._:-]{1,64}$/)
   .brand<'Sku'>();
 export type Sku = z.infer<typeof Sku>;
 
@@ -64,6 +64,6 @@ export type Epoch = z.infer<typeof Epoch>;
 export const SaleNo = z.int().min(1).brand<'SaleNo'>();
 export type SaleNo = z.infer<typeof SaleNo>;
 
-/** Milliseconds since 1970-01-01T00:00:00Z. */
-export const EpochMs = z.int().min(0).brand<'EpochMs'>();
+/** Milliseconds since 1970-01-01T00:00:00Z, up to the end of the year 9999: later ones have no RFC 3339 form. */
+export const EpochMs = z.int().min(0).max(253_402_300_799_999).brand<'EpochMs'>();
 export type EpochMs = z.infer<typeof EpochMs>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Sku } from './ids.ts';
+import { isKeepable, keptText } from './text.ts';
 
 /** RFC 3339 in UTC with milliseconds, the only form in which a time is written. */
 export const UtcTime = z.iso.datetime({ precision: 3 });
@@ -7,8 +8,8 @@ export const UtcTime = z.iso.datetime({ precision: 3 });
 /** One item as the seller lists it. */
 export const TermsItem = z.strictObject({
   sku: Sku,
-  name: z.string().min(1).max(200),
-  image_url: z.url().max(500).optional(),
+  name: keptText(200),
+  image_url: z.url().max(500).refine(isKeepable).optional(),
   /** Minor units of `currency`. */
   unit_price: z.int().min(0).max(1_000_000_000),
   /** ISO 4217. */
@@ -19,7 +20,7 @@ export type TermsItem = z.infer<typeof TermsItem>;
 
 /** What was promised when the sale was created. All of a sale's items share one currency. */
 export const SaleTerms = z.strictObject({
-  name: z.string().min(1).max(200),
+  name: keptText(200),
   starts_at: UtcTime,
   ends_at: UtcTime,
   items: z.array(TermsItem).min(1).max(10_000),
