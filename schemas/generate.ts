@@ -22,33 +22,34 @@ function sourceFiles(): string[] {
 
 async function documents(): Promise<Documents> {
   const registry = z.registry<{ id: string }>();
-  const contents = new Map<string, string[]>();
+  const contents = new Map<string, Map<string, z.ZodType>>();
   for (const file of sourceFiles()) {
     const exported = (await import(`${folder}${file}`)) as Record<string, unknown>;
     const source = file.slice(0, -'.ts'.length);
-    const names: string[] = [];
+    const named = new Map<string, z.ZodType>();
     for (const name of Object.keys(exported).sort()) {
       const value = exported[name];
-      if (!(value instanceof z.ZodType) || registry.has(value)) continue;
-      registry.add(value, { id: `${source}/${name}` });
-      names.push(name);
+      if (value instanceof z.ZodType) named.set(name, value);
     }
-    if (names.length > 0) contents.set(source, names);
+    // A brand is the same object as what it brands: one that has several names is written out where it is used.
+    const uses = (value: z.ZodType): number => [...named.values()].filter((other) => other === value).length;
+    for (const [name, value] of named) if (uses(value) === 1 && !registry.has(value)) registry.add(value, { id: `${source}/${name}` });
+    if (named.size > 0) contents.set(source, named);
   }
+  // Bodies are described as a sender writes them; a check that JSON Schema cannot say is left out.
+  const options = { io: 'input', unrepresentable: 'any' } as const;
   const { schemas } = z.toJSONSchema(registry, {
-    // Bodies are described as a sender writes them; a check that JSON Schema cannot say is left out.
-    io: 'input',
-    unrepresentable: 'any',
+    ...options,
     uri: (id) => {
       const [source, name] = id.split('/');
       return `${source!}.json#/$defs/${name!}`;
     },
   });
   const written: Documents = new Map();
-  for (const [source, names] of contents) {
+  for (const [source, named] of contents) {
     const definitions = Object.fromEntries(
-      names.map((name) => {
-        const { $schema: _schema, $id: _id, ...definition } = schemas[`${source}/${name}`] as Record<string, unknown>;
+      [...named].map(([name, value]) => {
+        const { $schema: _schema, $id: _id, ...definition } = schemas[`${source}/${name}`] ?? z.toJSONSchema(value, options);
         return [name, definition];
       }),
     );
