@@ -34,7 +34,7 @@ const STEPS: readonly Step[] = [
     command: ['depcruise', '--config', '.dependency-cruiser.cjs', 'services', 'shared', 'schemas', 'deploy', 'tests', 'bench'],
   },
   { name: 'dead code', command: ['knip', '--no-progress'] },
-  { name: 'format', command: ['prettier', '--check', '--cache', '--cache-location', `${cache}/prettier`, '--log-level', 'warn', '.'] },
+  { name: 'format', command: ['prettier', '--check', '--cache', '--log-level', 'warn', '.'] },
   { name: 'schemas in step', command: ['node', 'schemas/generate.ts', '--check'] },
 ];
 
