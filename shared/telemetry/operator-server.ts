@@ -21,6 +21,8 @@ export interface OperatorServerOptions {
   readonly readiness: () => readonly Dependency[] | Promise<readonly Dependency[]>;
   /** Whether the process itself works; a false one is restarted by whoever runs it. Absent: always. */
   readonly live?: () => boolean;
+  /** Answers paths of the service's own; false: it is none of them. Absent: there are none. */
+  readonly furtherRoutes?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
 export interface OperatorServer {
@@ -76,7 +78,7 @@ async function answer(options: OperatorServerOptions, request: IncomingMessage, 
   } else if (path === '/metrics') {
     const { contentType, body } = await renderMetrics(options.metrics, request.headers.accept);
     send(response, 200, contentType, body);
-  } else {
+  } else if ((await options.furtherRoutes?.(request, response)) !== true) {
     send(response, 404, 'application/json', JSON.stringify({ status: 'not_found', paths: ['/livez', '/readyz', '/metrics'] }));
   }
 }

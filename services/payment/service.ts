@@ -1,0 +1,141 @@
+import type { Pool } from 'pg';
+import { COMMAND_VERSION, type Command } from '#schemas/command.ts';
+import type { Event } from '#schemas/event.ts';
+import type { Partition } from '#schemas/ids.ts';
+import { withLedgerFaults } from '#shared/ledger/ledger-fault.ts';
+import type { PaymentGateway } from '#shared/payments/gateway.ts';
+import { listManual, settleManual } from '#shared/payments/manual.ts';
+import { recordFacts, type RecordedFact } from '#shared/payments/record-facts.ts';
+import type { PaymentState } from '#shared/payments/states.ts';
+import type { Log } from '#shared/telemetry/log.ts';
+import { nextAttempt, RETRY_POLICY } from './backoff.ts';
+import { BREAKER_FAILURES_MAX, createBreaker } from './breaker.ts';
+import { claimDue, type DuePayment } from './claim.ts';
+import { enroll } from './enroll.ts';
+import { gather } from './gather.ts';
+import { readBacklog, type PaymentMetrics } from './metrics.ts';
+import type { ManualPorts } from './operator-routes.ts';
+import { takeStep } from './step.ts';
+import { startWorkPool } from './work.ts';
+
+/** Everything of the payment service but its connections, so that it runs against a line that is not Kafka too. */
+export interface PaymentService extends ManualPorts {
+  /** Takes in events of a sale; resolves once they are in the books. Throws RetryableFault where the ledger is away. */
+  readonly takeIn: (events: readonly Event[]) => Promise<void>;
+  /** Whether the gateway is spared at present. */
+  readonly gatewayAway: () => boolean;
+  /** Takes no new step and waits for those under way, at most `waitMsMax`. */
+  readonly stop: (waitMsMax: number) => Promise<void>;
+}
+
+export interface PaymentServiceOptions {
+  readonly pool: Pool;
+  readonly gateway: PaymentGateway;
+  readonly enqueue: (partition: Partition, command: Command) => Promise<unknown>;
+  readonly metrics: PaymentMetrics;
+  readonly log: Log;
+  readonly callsMax: number;
+  readonly leaseMs: number;
+  readonly retryBaseMs: number;
+  readonly triesMax: number;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+/** Facts in one statement. */
+const factsMax = 500;
+const pollMs = 500;
+const backlogEveryMs = 5_000;
+
+export function startPaymentService(options: PaymentServiceOptions): PaymentService {
+  const { pool, gateway, metrics, log } = options;
+  const policy = { ...RETRY_POLICY, baseMs: options.retryBaseMs, triesMax: options.triesMax };
+
+  const record = gather<RecordedFact, PaymentState | null>(factsMax, async (facts) => {
+    const moved = await withLedgerFaults('recording results of payments', () => recordFacts(pool, facts));
+    for (const { orderId, call, outcome } of facts) {
+      const after = moved.get(orderId)?.after;
+      if (after !== 'manual' && after !== 'refund_manual') continue;
+      log.warn({ order_id: orderId, state: after, call, outcome }, 'a payment needs a person: see GET /v1/manual');
+    }
+    return facts.map((fact) => moved.get(fact.orderId)?.after ?? null);
+  });
+
+  const breaker = createBreaker({
+    failuresMax: BREAKER_FAILURES_MAX,
+    answers: () => gateway.answers(),
+    onOpened() {
+      metrics.setGatewayAway(true);
+      log.warn('the payment gateway does not answer: new calls wait until it does; check PAYMENT_GATEWAY_URL');
+    },
+    onClosed() {
+      metrics.setGatewayAway(false);
+      log.info('the payment gateway answers: calls go on');
+      work.wake();
+    },
+    after(ms, then) {
+      const timer = setTimeout(then, ms);
+      return () => clearTimeout(timer);
+    },
+  });
+
+  const step = (payment: DuePayment): Promise<void> =>
+    takeStep(payment, {
+      gateway,
+      record,
+      async enqueue(partition, command) {
+        await options.enqueue(partition, command);
+        metrics.observeReport(command.type);
+      },
+      nextAttempt: (tries) => nextAttempt(tries, options.random(), policy),
+      leaseMs: options.leaseMs,
+      observeCall(kind, outcome, why, seconds) {
+        breaker.observe(why);
+        metrics.observeCall(kind, outcome, seconds);
+      },
+      nowMs: () => performance.now(),
+    });
+
+  const work = startWorkPool({
+    claim: (limit) => withLedgerFaults('claiming due payments', () => claimDue(pool, limit, options.leaseMs, options.triesMax)),
+    step,
+    mayCall: breaker.closed,
+    stepsMax: options.callsMax,
+    pollMs,
+    onClaimFailed: (error) => log.warn({ err: error }, 'due payments could not be claimed; trying again'),
+    onStepFailed: (payment, error) =>
+      log.warn({ err: error, order_id: payment.orderId, request_id: payment.requestId }, 'a payment was left to the end of its lease'),
+  });
+
+  const backlog = setInterval(() => {
+    metrics.setInFlight(work.inFlight());
+    readBacklog(pool).then(metrics.setBacklog, (error: unknown) => log.debug({ err: error }, 'the backlog of payments is unknown'));
+  }, backlogEveryMs);
+
+  return {
+    async takeIn(events) {
+      const ours = await withLedgerFaults('taking payments in', () => enroll(pool, events));
+      if (ours > 0) work.wake();
+    },
+    gatewayAway: () => !breaker.closed(),
+    list: () => withLedgerFaults('listing payments for a person', () => listManual(pool)),
+    async settle(orderId, settlement) {
+      const outcome = await withLedgerFaults('settling a payment', () =>
+        settleManual(pool, (order) => gateway.findCharge(order), orderId, settlement),
+      );
+      log.info({ order_id: orderId, as: settlement.as, outcome: outcome.kind }, 'an operator settled a payment');
+      work.wake();
+      return outcome;
+    },
+    async stop(waitMsMax) {
+      clearInterval(backlog);
+      breaker.stop();
+      await work.stop(waitMsMax);
+    },
+  };
+}
+
+/** A command as it stands on the line. */
+export function encode(command: Command): Buffer {
+  return Buffer.from(JSON.stringify({ ...command, v: COMMAND_VERSION }));
+}

@@ -1,0 +1,105 @@
+import type { DuePayment } from './claim.ts';
+
+/**
+ * The bounded pool of workers. One loop claims what is due, a batch at a time, and
+ * hands each payment to a step of its own; it sleeps until the consumer or the end
+ * of a step wakes it, or until `pollMs` has passed, which finds retries that became
+ * due and leases that ended.
+ */
+export interface WorkPool {
+  /** There may be something to do. */
+  readonly wake: () => void;
+  readonly inFlight: () => number;
+  /** Claims nothing more and waits for the steps under way, at most `waitMsMax`; what is left is freed by its lease. */
+  readonly stop: (waitMsMax: number) => Promise<void>;
+}
+
+export interface WorkPoolOptions {
+  readonly claim: (limit: number) => Promise<readonly DuePayment[]>;
+  readonly step: (payment: DuePayment) => Promise<void>;
+  readonly mayCall: () => boolean;
+  readonly stepsMax: number;
+  readonly pollMs: number;
+  readonly onClaimFailed: (error: unknown) => void;
+  readonly onStepFailed: (payment: DuePayment, error: unknown) => void;
+}
+
+const claimMax = 50;
+/** While the ledger is away. */
+const pauseMs = 1_000;
+
+export function startWorkPool(options: WorkPoolOptions): WorkPool {
+  const steps = new Set<Promise<void>>();
+  /** Claiming for the sake of one free place would cost a statement for each payment. */
+  const freeMin = Math.min(claimMax, Math.ceil(options.stepsMax / 2));
+  let stopping = false;
+  let woken = false;
+  let rouse: (() => void) | null = null;
+
+  function wake(): void {
+    woken = true;
+    rouse?.();
+  }
+
+  function sleep(ms: number): Promise<void> {
+    if (woken) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        rouse = null;
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      rouse = end;
+    });
+  }
+
+  function begin(payment: DuePayment): void {
+    const step = options
+      .step(payment)
+      .catch((error: unknown) => options.onStepFailed(payment, error))
+      .finally(() => {
+        steps.delete(step);
+        if (options.stepsMax - steps.size === freeMin) wake();
+      });
+    steps.add(step);
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping) {
+      woken = false;
+      const free = options.stepsMax - steps.size;
+      if (free < freeMin || !options.mayCall()) {
+        await sleep(options.pollMs);
+        continue;
+      }
+      const limit = Math.min(claimMax, free);
+      try {
+        const claimed = await options.claim(limit);
+        claimed.forEach(begin);
+        if (claimed.length === limit) continue;
+      } catch (error) {
+        options.onClaimFailed(error);
+        woken = false;
+        await sleep(pauseMs);
+        continue;
+      }
+      await sleep(options.pollMs);
+    }
+  }
+
+  const running = run();
+  return {
+    wake,
+    inFlight: () => steps.size,
+    async stop(waitMsMax) {
+      stopping = true;
+      wake();
+      await running;
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise((resolve) => (timer = setTimeout(resolve, waitMsMax)));
+      await Promise.race([Promise.all(steps), late]);
+      clearTimeout(timer);
+    },
+  };
+}
