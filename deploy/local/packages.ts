@@ -1,0 +1,107 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { StackFailure } from './failure.ts';
+import { javaProgram, jarsPresent } from './kafka.ts';
+import type { Layout } from './layout.ts';
+import { nginxProgram } from './nginx.ts';
+
+/** Programs that come from the system's packages. */
+
+export const javaMajorMin = 17;
+
+interface Tool {
+  readonly name: string;
+  readonly apt: string;
+  readonly brew: string;
+  readonly dnf: string;
+  /** Null where it is there and good enough; else what is wrong. */
+  readonly lacking: (layout: Layout) => string | null;
+}
+
+/** Whether a program of this name stands on the path, or in the folders that an ordinary user's path leaves out. */
+export function onPath(program: string, path = process.env['PATH'] ?? ''): boolean {
+  if (program.includes('/')) return existsSync(program);
+  return [...path.split(delimiter), '/usr/sbin', '/usr/local/sbin'].some((folder) => folder !== '' && existsSync(join(folder, program)));
+}
+
+/** Major version from what `java -version` prints; null where it prints none. */
+export function javaMajor(printed: string): number | null {
+  const version = /version "(?:1\.)?(\d+)/.exec(printed)?.[1];
+  return version === undefined ? null : Number(version);
+}
+
+function javaLacking(): string | null {
+  const asked = spawnSync(javaProgram(), ['-version'], { encoding: 'utf8' });
+  if (asked.error !== undefined) return 'not found';
+  const major = javaMajor(asked.stderr + asked.stdout);
+  if (major === null) return 'does not tell its version';
+  return major >= javaMajorMin ? null : `version ${major}, and Kafka needs ${javaMajorMin} or later`;
+}
+
+const TOOLS: readonly Tool[] = [
+  { name: 'java', apt: 'default-jre-headless', brew: 'openjdk', dnf: 'java-17-openjdk-headless', lacking: javaLacking },
+  {
+    name: 'mvn',
+    apt: 'maven',
+    brew: 'maven',
+    dnf: 'maven',
+    // Only fetches Kafka's jars: not wanted where they are there.
+    lacking: (layout) => (jarsPresent(layout) || onPath('mvn') ? null : 'not found'),
+  },
+  { name: 'nginx', apt: 'nginx-light', brew: 'nginx', dnf: 'nginx', lacking: () => (onPath(nginxProgram()) ? null : 'not found') },
+  {
+    name: 'redis-server',
+    apt: 'redis-server',
+    brew: 'redis',
+    dnf: 'redis',
+    lacking: () => (onPath('redis-server') ? null : 'not found'),
+  },
+];
+
+export interface ToolState {
+  readonly name: string;
+  readonly lacking: string | null;
+  /** What to type to get it. */
+  readonly mend: string;
+}
+
+export function toolStates(layout: Layout): readonly ToolState[] {
+  return TOOLS.map((tool) => ({ name: tool.name, lacking: tool.lacking(layout), mend: installCommand([tool]) }));
+}
+
+/** The one command that installs these on this kind of machine. */
+function installCommand(tools: readonly Tool[]): string {
+  if (onPath('apt-get'))
+    return `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${tools.map(({ apt }) => apt).join(' ')}`;
+  if (onPath('brew')) return `brew install ${tools.map(({ brew }) => brew).join(' ')}`;
+  if (onPath('dnf')) return `sudo dnf install -y ${tools.map(({ dnf }) => dnf).join(' ')}`;
+  return `install ${tools.map(({ name }) => name).join(', ')} with your system's package manager`;
+}
+
+/**
+ * Installs what is missing where that needs no password (root on a Debian), else
+ * throws StackFailure that says the one command to type.
+ */
+export function ensurePackages(layout: Layout, say: (line: string) => void): void {
+  const missing = TOOLS.filter((tool) => tool.lacking(layout) !== null);
+  if (missing.length === 0) return;
+  const named = missing.map((tool) => `${tool.name} (${tool.lacking(layout) ?? ''})`).join(', ');
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    throw new StackFailure(`Not usable on this machine: ${named}. Type this, then run it again:\n  ${installCommand(missing)}`);
+  }
+  say(`packages: installing ${missing.map(({ apt }) => apt).join(' ')}`);
+  // RUNLEVEL=1 keeps the packages from starting servers of their own on their usual ports.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const options = { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const;
+  try {
+    execFileSync('apt-get', ['update', '-qq'], options);
+    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing.map(({ apt }) => apt)], options);
+  } catch (error) {
+    const { stderr = '', stdout = '' } = error as { stderr?: string; stdout?: string };
+    throw new StackFailure(`apt-get did not install ${missing.map(({ apt }) => apt).join(' ')}:\n${(stdout + stderr).trimEnd()}`);
+  }
+  const still = missing.filter((tool) => tool.lacking(layout) !== null);
+  if (still.length > 0)
+    throw new StackFailure(`Installed, and still not usable: ${still.map(({ name }) => name).join(', ')}. See \`make doctor\`.`);
+}
