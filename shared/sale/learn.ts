@@ -1,9 +1,11 @@
 import type { Command } from '#schemas/command.ts';
 import type { OrderId, RequestKey, ReservationId, Seq } from '#schemas/ids.ts';
+import { assert, unreachable } from '#shared/faults/assert.ts';
+import { orderState } from './past.ts';
 import type { Known } from './snapshot.ts';
 import type { SaleState } from './state.ts';
 
-/** Those of a command's references that memory cannot answer; the ledger can. Absent: known, or not referred to. */
+/** Those of a command's references that memory cannot answer and the ledger can. Absent: known, or not referred to. */
 export interface Unknown {
   readonly reservationKey?: ReservationId;
   readonly orderKey?: OrderId;
@@ -12,24 +14,81 @@ export interface Unknown {
   readonly order?: OrderId;
 }
 
-export function unknownTo(_state: SaleState, _command: Command): Unknown {
-  throw new Error('not yet');
+/** What must be looked up, and learned, before the command is advanced. */
+export function unknownTo(state: SaleState, command: Command): Unknown {
+  switch (command.type) {
+    case 'reservation.create':
+      return state.decisions.has(command.reservation_id) ? {} : { reservationKey: command.reservation_id };
+    case 'reservation.cancel':
+      return { ...unknownRequest(state, command.key), ...unknownReservation(state, command.reservation_id) };
+    case 'checkout.request': {
+      const reservation = unknownReservation(state, command.reservation_id);
+      return state.decisions.has(command.order_id) ? reservation : { orderKey: command.order_id, ...reservation };
+    }
+    case 'payment.succeeded':
+    case 'payment.failed':
+    case 'refund.completed':
+      return orderState(state, command.order_id) === 'none' ? { order: command.order_id } : {};
+    case 'stock.change':
+    case 'sale.schedule':
+    case 'sale.open':
+    case 'sale.pause':
+    case 'sale.resume':
+    case 'sale.close':
+      return unknownRequest(state, command.key);
+    case 'tick':
+      return {};
+    default:
+      return unreachable(command);
+  }
 }
 
 /**
  * Takes in what the ledger answered, right before the batch that asked is advanced.
- * What memory knows already is newer and stays.
+ * What memory knows already is as new or newer and stays.
  */
-export function learn(_state: SaleState, _known: Known): void {
-  throw new Error('not yet');
+export function learn(state: SaleState, known: Known): void {
+  // Not dropped by a `forget` of what is decided already: the batch that asked is still to come.
+  const recordedSeq = state.seq + 1;
+  for (const { key, fingerprint, seq } of known.decisions) {
+    if (!state.decisions.has(key)) state.decisions.record(key, recordedSeq, { fingerprint, seq });
+  }
+  for (const { id, user, status } of known.reservations) {
+    if (state.reservations.find(id) !== -1 || state.pastReservations.has(id)) continue;
+    assert(
+      status !== 'held' && status !== 'waitlisted' && status !== 'paying',
+      `the ledger has reservation ${id} as ${status}, memory has not: it was forgotten too early, or read before it ended`,
+    );
+    state.pastReservations.record(id, recordedSeq, { user, status });
+  }
+  for (const { id, status } of known.orders) {
+    if (orderState(state, id) !== 'none') continue;
+    assert(
+      status !== 'pending' && status !== 'refunding',
+      `the ledger has order ${id} as ${status}, memory has not: it was forgotten too early, or read before it ended`,
+    );
+    state.pastOrders.record(id, recordedSeq, status);
+  }
 }
 
 /**
- * Drops the earlier decisions and past reservations and orders recorded up to and
- * with event `throughSeq`, and what was learned before it. Call it when these events
- * are committed AND no command is left to be advanced whose `unknownTo` was asked or
- * whose prefetch was begun before that commit.
+ * Drops the earlier decisions and the past reservations and orders recorded up to
+ * and with event `throughSeq`, and what was learned before it: the ledger answers
+ * for them from here on. Call it when these events are committed AND every command
+ * whose `unknownTo` or whose prefetch was begun before that commit has been
+ * advanced; else a command could find its reference in neither.
  */
-export function forget(_state: SaleState, _throughSeq: Seq | 0): void {
-  throw new Error('not yet');
+export function forget(state: SaleState, throughSeq: Seq | 0): void {
+  assert(throughSeq <= state.seq, `event ${throughSeq} is not decided yet and cannot be forgotten`);
+  state.decisions.forget(throughSeq);
+  state.pastReservations.forget(throughSeq);
+  state.pastOrders.forget(throughSeq);
+}
+
+function unknownRequest(state: SaleState, key: RequestKey): Unknown {
+  return state.decisions.has(key) ? {} : { requestKey: key };
+}
+
+function unknownReservation(state: SaleState, id: ReservationId): Unknown {
+  return state.reservations.find(id) !== -1 || state.pastReservations.has(id) ? {} : { reservation: id };
 }

@@ -1,20 +1,72 @@
-import type { SaleStatus } from '#schemas/event.ts';
-import type { EpochMs, Offset, SaleId, Seq, Sku } from '#schemas/ids.ts';
+import type { OrderStatus, ReservationStatus, SaleStatus } from '#schemas/event.ts';
+import type { EpochMs, Fingerprint, Offset, OrderId, RequestKey, ReservationId, SaleId, Seq, Sku, UserRef } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
+import { LiveOrders } from './live-orders.ts';
+import { Memory } from './memory.ts';
+import { ReservationTable } from './reservation-table.ts';
+import { type ItemCounts, Stock } from './stock.ts';
+import { UsageTable } from './usage.ts';
+import { Waitlist } from './waitlist.ts';
 
-/** Everything the core knows of one sale. Opaque: owned by the caller, changed by `evolve`, `learn` and `forget` only. */
+/**
+ * Everything the core knows of one sale. Opaque to its owner; changed in place by
+ * `evolve`, `advance`, `learn` and `forget`.
+ */
 export interface SaleState {
   readonly saleId: SaleId;
+  /** null until the sale is scheduled. */
   terms: SaleTerms | null;
   status: SaleStatus;
+  /** Of the newest event. */
   seq: Seq | 0;
-  lastAt: EpochMs;
+  /** Of the newest record that was advanced. */
+  lastAt: EpochMs | 0;
   lastOffset: Offset | -1;
+  stock: Stock;
+  readonly reservations: ReservationTable;
+  /** Held and paying reservations, in the order in which they end by themselves. */
+  readonly deadlines: DeadlineQueue;
+  readonly waitlist: Waitlist;
+  readonly orders: LiveOrders;
+  readonly usage: UsageTable;
+  readonly decisions: Memory<ReservationId | OrderId | RequestKey, { readonly fingerprint: Fingerprint; readonly seq: Seq }>;
+  readonly pastReservations: Memory<ReservationId, PastReservation>;
+  readonly pastOrders: Memory<OrderId, PastOrderStatus>;
 }
+
+/** A reservation that no longer lives. */
+export interface PastReservation {
+  readonly user: UserRef;
+  readonly status: Exclude<ReservationStatus, 'held' | 'waitlisted' | 'paying'>;
+}
+
+/** `failed` here: the gateway has had its last word. */
+export type PastOrderStatus = Exclude<OrderStatus, 'pending' | 'refunding'>;
 
 /** A sale of which nothing is decided yet: seq 0, and any command but `sale.schedule` leads to nothing. */
 export function initialState(saleId: SaleId): SaleState {
-  throw new Error(`not yet ${saleId}`);
+  const reservations = new ReservationTable();
+  return {
+    saleId,
+    terms: null,
+    status: 'scheduled',
+    seq: 0,
+    lastAt: 0,
+    lastOffset: -1,
+    stock: new Stock([]),
+    reservations,
+    deadlines: new DeadlineQueue((a, b) => {
+      const difference = reservations.deadline(a) - reservations.deadline(b);
+      return difference < 0 || (difference === 0 && reservations.decidedSeq(a) < reservations.decidedSeq(b));
+    }),
+    waitlist: new Waitlist(reservations),
+    orders: new LiveOrders(),
+    usage: new UsageTable(),
+    decisions: new Memory(),
+    pastReservations: new Memory(),
+    pastOrders: new Memory(),
+  };
 }
 
 /** null while nothing is scheduled. */
@@ -22,16 +74,30 @@ export function statusOf(state: SaleState): SaleStatus | null {
   return state.terms === null ? null : state.status;
 }
 
+/** Of the newest event; 0 where there is none. */
 export function seqOf(state: SaleState): Seq | 0 {
   return state.seq;
 }
 
 /** An item's counters; null where the sale has no such item. */
-export function countsOf(_state: SaleState, _sku: Sku): { total: number; held: number; sold: number } | null {
-  throw new Error('not yet');
+export function countsOf(state: SaleState, sku: Sku): ItemCounts | null {
+  const item = state.stock.item(sku);
+  if (item === undefined) return null;
+  return { total: state.stock.total(item), held: state.stock.held(item), sold: state.stock.sold(item) };
+}
+
+/** How much lives: for metrics. */
+export function liveCounts(state: SaleState): { reservations: number; waitlisted: number; orders: number } {
+  return { reservations: state.reservations.size, waitlisted: state.waitlist.waiting, orders: state.orders.size };
+}
+
+/** When the next hold ends by itself, in ms; null where nothing is held. */
+export function nextDeadline(state: SaleState): EpochMs | null {
+  const slot = state.deadlines.first();
+  return slot === -1 ? null : (state.reservations.deadline(slot) as EpochMs);
 }
 
 /** Closed, and nothing lives any more: no hold, no waiter, no order whose payment can still change. */
-export function isSettled(_state: SaleState): boolean {
-  throw new Error('not yet');
+export function isSettled(state: SaleState): boolean {
+  return state.terms !== null && state.status === 'closed' && state.reservations.size === 0 && state.orders.size === 0;
 }

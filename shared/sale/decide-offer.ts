@@ -1,0 +1,96 @@
+import type { DecidedEvent, ReservationRefusal } from '#schemas/event.ts';
+import { holdDeadline } from './decide-reservation.ts';
+import { grant } from './grant.ts';
+import { hasHoldsEnough, unitsLeft } from './limits.ts';
+import { envelope, type Occasion } from './occasion.ts';
+import type { SaleState } from './state.ts';
+
+/**
+ * The next of the waitlist whose turn it is, offered his units or turned away; null
+ * when it is nobody's turn. Looks only at items of which something changed.
+ */
+export function decideOffer(state: SaleState, occasion: Occasion): DecidedEvent | null {
+  const { waitlist, reservations } = state;
+  let next = -1;
+  for (const item of waitlist.due) {
+    const slot = firstToServe(state, item);
+    if (slot === -1) waitlist.served(item);
+    else if (next === -1 || reservations.decidedSeq(slot) < reservations.decidedSeq(next)) next = slot;
+  }
+  return next === -1 ? null : serve(state, next, occasion);
+}
+
+/** The first in the item's queue who can be served, or can never be; -1 where there is none before the first who blocks it. */
+function firstToServe(state: SaleState, item: number): number {
+  const { waitlist } = state;
+  const free = state.stock.free(item);
+  for (const slot of waitlist.queue(item) ?? []) {
+    if (asksForMoreThanThereIs(state, slot)) return slot;
+    if (waitlist.needOf(slot, item) > free) return -1;
+    if (canBeServed(state, slot)) return slot;
+  }
+  return -1;
+}
+
+function canBeServed(state: SaleState, slot: number): boolean {
+  const { reservations, waitlist } = state;
+  const partial = reservations.allowsPartial(slot);
+  for (let line = 0; line < reservations.lineCount(slot); line++) {
+    const enough = waitlist.need(slot, line) <= availableTo(state, slot, reservations.lineItem(slot, line));
+    if (enough === partial) return partial;
+  }
+  return !partial;
+}
+
+/** Since an operator took stock away; he would block the queue for ever. */
+function asksForMoreThanThereIs(state: SaleState, slot: number): boolean {
+  const { reservations, stock } = state;
+  if (reservations.allowsPartial(slot)) return false;
+  for (let line = 0; line < reservations.lineCount(slot); line++) {
+    if (reservations.lineQuantity(slot, line) > stock.total(reservations.lineItem(slot, line))) return true;
+  }
+  return false;
+}
+
+function serve(state: SaleState, slot: number, occasion: Occasion): DecidedEvent {
+  const { reservations, stock } = state;
+  const reservation_id = reservations.id(slot);
+  const user = reservations.user(slot);
+  const turnAway = (reason: ReservationRefusal): DecidedEvent => ({
+    ...envelope(state, occasion),
+    type: 'reservation.rejected',
+    reservation_id,
+    user,
+    reason,
+  });
+  if (hasHoldsEnough(state, user)) return turnAway('active_hold_exists');
+  const lines = reservations.lines(slot);
+  const left = unitsLeft(state, user);
+  const partial = reservations.allowsPartial(slot);
+  const asked = lines.reduce((sum, { quantity }) => sum + quantity, 0);
+  if (partial ? left === 0 : asked > left) return turnAway('per_user_limit');
+  if (asksForMoreThanThereIs(state, slot)) return turnAway('insufficient_stock');
+  const granted = grant(
+    lines,
+    partial,
+    (item) => availableTo(state, slot, item),
+    left,
+    (item) => stock.sku(item),
+  );
+  return {
+    ...envelope(state, occasion),
+    type: 'reservation.offered',
+    reservation_id,
+    user,
+    items: granted.items,
+    ...(granted.notGranted.length > 0 && { not_granted: granted.notGranted }),
+    expires_at: holdDeadline(state, occasion),
+    counts: stock.countsAfter(granted.lines, 1, 0),
+  };
+}
+
+/** What is free of the item, unless somebody before this waiter waits for it. */
+function availableTo(state: SaleState, slot: number, item: number): number {
+  const free = state.stock.free(item);
+  return state.waitlist.isBlockedBefore(state.reservations.decidedSeq(slot), item, free) ? 0 : free;
+}

@@ -1,0 +1,99 @@
+import type { UserRef } from '#schemas/ids.ts';
+import { assert } from '#shared/faults/assert.ts';
+import { lengthened } from './column.ts';
+import { IdIndex } from './id-index.ts';
+import { readId, WORDS_PER_ID, writeWords } from './id-words.ts';
+
+const ROWS_MIN = 16;
+const NONE = -1;
+
+export interface Usage {
+  /** Units held or bought. */
+  readonly units: number;
+  /** Reservations held or paying. */
+  readonly holds: number;
+}
+
+/**
+ * What each user has of a sale with limits: units held or bought, holds in force.
+ * A row lives while either is above zero.
+ */
+export class UsageTable {
+  #users = new Int32Array(ROWS_MIN * WORDS_PER_ID);
+  #units = new Float64Array(ROWS_MIN);
+  /** Holds in force; in a free row the next free one. */
+  #holds = new Int32Array(ROWS_MIN);
+  readonly #index = new IdIndex();
+  readonly #wanted = new Int32Array(WORDS_PER_ID);
+  #used = 0;
+  #firstFree = NONE;
+
+  get size(): number {
+    return this.#index.size;
+  }
+
+  units(user: UserRef): number {
+    const row = this.#find(user);
+    return row === NONE ? 0 : this.#units[row]!;
+  }
+
+  holds(user: UserRef): number {
+    const row = this.#find(user);
+    return row === NONE ? 0 : this.#holds[row]!;
+  }
+
+  change(user: UserRef, unitsDelta: number, holdsDelta: number): void {
+    if (unitsDelta === 0 && holdsDelta === 0) return;
+    let row = this.#find(user);
+    if (row === NONE) row = this.#add();
+    const units = this.#units[row]! + unitsDelta;
+    const holds = this.#holds[row]! + holdsDelta;
+    assert(units >= 0, `user ${user} would have ${units} units`);
+    assert(holds >= 0, `user ${user} would have ${holds} holds`);
+    this.#units[row] = units;
+    this.#holds[row] = holds;
+    if (units === 0 && holds === 0) this.#remove(row);
+  }
+
+  *entries(): Generator<readonly [UserRef, Usage]> {
+    const free = new Set<number>();
+    for (let row = this.#firstFree; row !== NONE; row = this.#holds[row]!) free.add(row);
+    for (let row = 0; row < this.#used; row++) {
+      if (free.has(row)) continue;
+      yield [readId(this.#users, row * WORDS_PER_ID) as UserRef, { units: this.#units[row]!, holds: this.#holds[row]! }];
+    }
+  }
+
+  #find(user: UserRef): number {
+    writeWords(user, this.#wanted, 0);
+    return this.#index.find(this.#users, this.#wanted, 0);
+  }
+
+  /** A row for the user that was last looked for. */
+  #add(): number {
+    let row = this.#firstFree;
+    if (row === NONE) {
+      if (this.#used === this.#units.length) this.#grow(this.#used * 2);
+      row = this.#used++;
+    } else {
+      this.#firstFree = this.#holds[row]!;
+    }
+    this.#users.set(this.#wanted, row * WORDS_PER_ID);
+    this.#units[row] = 0;
+    this.#holds[row] = 0;
+    this.#index.add(this.#users, row);
+    return row;
+  }
+
+  #remove(row: number): void {
+    this.#index.remove(this.#users, row);
+    this.#holds[row] = this.#firstFree;
+    this.#firstFree = row;
+  }
+
+  #grow(rows: number): void {
+    this.#users = lengthened(this.#users, rows * WORDS_PER_ID);
+    this.#units = lengthened(this.#units, rows);
+    this.#holds = lengthened(this.#holds, rows);
+  }
+}
