@@ -85,6 +85,8 @@ export interface LoadedSale {
 export interface WriterLedger {
   /** Raises the epoch if no other owner's lease is in force; the lease is counted on the database's clock. */
   takeOver(partition: Partition, owner: string, leaseMs: number, clusterId: string): Promise<TakeOverOutcome>;
+  /** Those of the partitions that `owner` could take over now, in ascending order: one cheap question for a standby that waits for many. */
+  takeablePartitions(partitions: readonly Partition[], owner: string): Promise<readonly Partition[]>;
   /** Partitions of which this epoch is still the owner; the others are lost. */
   renewLeases(owned: readonly { readonly partition: Partition; readonly epoch: Epoch }[], leaseMs: number): Promise<readonly Partition[]>;
   /** Lets another take over at once. */

@@ -5,8 +5,7 @@ import { migrate } from './migrate.ts';
  * `node shared/ledger/run-migrations.ts` brings the database of DATABASE_OWNER_URL
  * to the newest schema; exit code 1 and the reason on stderr where it cannot.
  */
-// A script is its own composition root.
- 
+
 const url = process.env['DATABASE_OWNER_URL'] ?? 'postgres://firstcome:firstcome@127.0.0.1:5460/firstcome';
 try {
   await migrate(url, join(import.meta.dirname, 'migrations'), (line) => {

@@ -162,7 +162,7 @@ describe('a leaf', () => {
     ['an integer that is not safe', { seq: (2 ** 53) as typeof sample.seq }],
     ['a time after the year 9999, which the schema refuses first', { at: 8.64e15 + 1 }],
   ])('is refused for %s', (_what, change) => {
-    expect(() => encodeLeaf({ ...sample, ...change }, PREV)).toThrow();
+    expect(() => encodeLeaf({ ...sample, ...change } as DecidedEvent, PREV)).toThrow();
   });
 
   it('is hashed behind a zero byte, as RFC 6962 hashes leaves', () => {

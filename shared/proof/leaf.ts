@@ -2,7 +2,6 @@ import { hash } from 'node:crypto';
 import type { RequestedItem } from '#schemas/command.ts';
 import { type Counts, type DecidedEvent, Event, EVENT_VERSION, type EventType, type NotGranted } from '#schemas/event.ts';
 import type { EpochMs } from '#schemas/ids.ts';
-import type { SaleTerms } from '#schemas/terms.ts';
 import { canonicalJson, quoted } from './canonical.ts';
 import { utcTime } from './utc.ts';
 

@@ -1,0 +1,83 @@
+import type { ClientConfig } from 'pg';
+import type { Epoch, Partition } from '#schemas/ids.ts';
+import { RetryableFault } from '#shared/faults/faults.ts';
+import { batchStatements, preparations } from './batch-statements.ts';
+import { ledgerFault, sqlStateOf } from './ledger-fault.ts';
+import type { Batch, CommitOutcome } from './ledger.ts';
+import { createPipeline } from './pipeline.ts';
+import { FENCE_SQLSTATE } from './sql/fence.ts';
+
+export interface Committer {
+  commit(batch: Batch): Promise<CommitOutcome>;
+  /** The partition was taken over: batches of this epoch may come, and their fences renew its lease by `leaseMs`. */
+  taken(partition: Partition, epoch: Epoch, leaseMs: number): void;
+  /** After the batches that were handed in. */
+  close(): Promise<void>;
+}
+
+/** How a partition goes on: nothing of an epoch is committed once a batch of it was not. */
+interface Standing {
+  readonly epoch: Epoch;
+  readonly leaseMs: number;
+  ended: 'no' | 'fenced' | 'failed';
+}
+
+/**
+ * Commits batches over a few pipelined connections, a partition always on the same
+ * one, so that its batches stay in order. Once a batch is fenced or failed, those
+ * behind it and all later ones of its epoch are refused: the writer has to take the
+ * partition over again, which shows how far it got.
+ */
+export function createCommitter(config: ClientConfig, connections: number): Committer {
+  const prepared = preparations();
+  const pipelines = Array.from({ length: connections }, () => createPipeline(config, prepared));
+  const standings = new Map<Partition, Standing>();
+
+  return {
+    async commit(batch) {
+      const standing = standingOf(batch);
+      if (standing.ended !== 'no') return refused(standing, batch.partition);
+      try {
+        const outcome = await pipelines[batch.partition % connections]!.transact(batchStatements(batch, standing.leaseMs));
+        if (outcome.kind === 'committed') return outcome;
+        if (outcome.index === 0 && sqlStateOf(outcome.error) === FENCE_SQLSTATE) {
+          // Behind a batch that failed the fence raises because the offset did not move.
+          end(standing, 'fenced');
+          return refused(standing, batch.partition);
+        }
+        throw outcome.error;
+      } catch (error) {
+        end(standing, 'failed');
+        throw ledgerFault(error, `committing partition ${batch.partition} up to offset ${batch.nextOffset}`);
+      }
+    },
+    taken(partition, epoch, leaseMs) {
+      standings.set(partition, { epoch, leaseMs, ended: 'no' });
+    },
+    async close() {
+      await Promise.all(pipelines.map((pipeline) => pipeline.close()));
+    },
+  };
+
+  function standingOf({ partition, epoch }: Batch): Standing {
+    const standing = standings.get(partition);
+    if (standing?.epoch === epoch) return standing;
+    // Epochs only rise: one that was replaced here is fenced in the database too.
+    const other: Standing = { epoch, leaseMs: 0, ended: standing !== undefined && epoch < standing.epoch ? 'fenced' : 'no' };
+    if (other.ended === 'no') standings.set(partition, other);
+    return other;
+  }
+}
+
+/** The first end is the cause of those behind it. */
+function end(standing: Standing, how: 'fenced' | 'failed'): void {
+  if (standing.ended === 'no') standing.ended = how;
+}
+
+function refused(standing: Standing, partition: Partition): CommitOutcome {
+  if (standing.ended === 'fenced') return { kind: 'fenced' };
+  throw new RetryableFault(
+    'batch_ahead_failed',
+    `a batch of partition ${partition} was not committed, so none of its epoch ${standing.epoch} is any more: take the partition over again`,
+  );
+}

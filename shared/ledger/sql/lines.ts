@@ -1,0 +1,52 @@
+import type { SaleId } from '#schemas/ids.ts';
+import type { Statement } from '../columns.ts';
+
+export interface LineRow {
+  readonly sale_no: number;
+  readonly partition: number;
+}
+
+/** No row: the sale has a line, none is free, or another sale was faster with the one that was picked. */
+export function takeFreeLine(saleId: SaleId, partitions: number): Statement {
+  return { name: 'take_free_line', text: takeText, values: [saleId, partitions] };
+}
+
+const takeText = `
+INSERT INTO sale_lines (sale_id, partition)
+SELECT $1::text, free FROM generate_series(0, $2::integer - 1) AS free
+WHERE NOT EXISTS (SELECT FROM sale_lines WHERE active AND partition = free)
+  AND NOT EXISTS (SELECT FROM sale_lines WHERE sale_id = $1::text)
+ORDER BY random() LIMIT 1
+ON CONFLICT DO NOTHING
+RETURNING sale_no, partition`;
+
+export function lineOf(saleId: SaleId): Statement {
+  return { name: 'line_of', text: 'SELECT sale_no, partition FROM sale_lines WHERE sale_id = $1::text', values: [saleId] };
+}
+
+export interface BusyLinesRow {
+  readonly busy: number;
+}
+
+export function busyLines(partitions: number): Statement {
+  const text = 'SELECT count(*)::integer AS busy FROM sale_lines WHERE active AND partition < $1::integer';
+  return { name: 'busy_lines', text, values: [partitions] };
+}
+
+export interface UnsettledSaleRow {
+  readonly sale_no: number;
+  readonly sale_id: string;
+  readonly partition: number;
+  readonly status: string;
+  readonly starts_at: string;
+  readonly ends_at: string;
+}
+
+export const unsettledSales: Statement = {
+  name: 'unsettled_sales',
+  text: `
+SELECT sale_no, sale_id, partition, status, terms->>'starts_at' AS starts_at, terms->>'ends_at' AS ends_at
+FROM sale_lines JOIN sales USING (sale_no) JOIN sale_terms USING (sale_no)
+WHERE active AND NOT settled ORDER BY sale_no`,
+  values: [],
+};

@@ -1,0 +1,13 @@
+import type { Partition } from '#schemas/ids.ts';
+import { bare, type Statement } from '../columns.ts';
+
+/** Those of the partitions that `owner` could take over now: nobody had them yet, they were released, or the lease ran out. */
+export function takeablePartitions(partitions: readonly Partition[], owner: string): Statement {
+  return { name: 'takeable_partitions', text, values: [bare(partitions), owner] };
+}
+
+const text = `
+SELECT wanted.partition
+FROM unnest($1::integer[]) AS wanted (partition) LEFT JOIN partitions p USING (partition)
+WHERE p.owner IS NULL OR p.owner = $2::text OR p.lease_until <= clock_timestamp()
+ORDER BY wanted.partition`;
