@@ -1,0 +1,114 @@
+import type { Partition, SaleId, SaleNo, Seq } from '#schemas/ids.ts';
+import { TerminalFault } from '#shared/faults/faults.ts';
+import type { LoadedSale, WriterLedger } from '#shared/ledger/ledger.ts';
+import { EMPTY_HEAD } from '#shared/proof/seal.ts';
+import { checkInvariants } from '#shared/sale/check-invariants.ts';
+import { forget } from '#shared/sale/learn.ts';
+import { restore } from '#shared/sale/restore.ts';
+import { initialState, isSettled, seqOf, statusOf, type SaleState } from '#shared/sale/state.ts';
+
+/** A sale in memory, ahead of the ledger by the batches under way. */
+export interface HotSale {
+  readonly saleNo: SaleNo;
+  readonly saleId: SaleId;
+  readonly state: SaleState;
+  /** Hash of its newest event, hex. */
+  head: string;
+  /** Of the newest event that is committed. */
+  committedSeq: Seq | 0;
+  /** Decisions and answers of the ledger that memory took in since it last forgot. */
+  remembered: number;
+}
+
+/** The sales of one partition that are in memory: those not settled, and settled ones while something on the line refers to them. */
+export interface HotSales {
+  /** Reads all that are not settled. TerminalFault `ledger_inconsistent` where one breaks an invariant. */
+  readonly loadUnsettled: () => Promise<void>;
+  readonly get: (saleId: SaleId) => HotSale | undefined;
+  /** Brings a sale into memory; undefined: this line has no such sale. Not for one that is in memory. */
+  readonly load: (saleId: SaleId) => Promise<HotSale | undefined>;
+  /** Where the line puts what belongs to no sale: the newest that is scheduled and not settled. */
+  readonly active: () => HotSale | undefined;
+  /** So much is remembered that `forgetCommitted` should be called soon. */
+  readonly crowded: () => boolean;
+  /**
+   * Forgets what the ledger can answer. Only while no record is taken and not yet
+   * decided: the lookup of such a record left out what memory knew when it was made.
+   */
+  readonly forgetCommitted: () => void;
+  readonly count: () => number;
+}
+
+/** Settled sales and sales without a schedule that may be in memory before it is tidied. */
+const strayMax = 100;
+
+export function createHotSales(partition: Partition, ledger: WriterLedger, rememberedEventsMax: number): HotSales {
+  const sales = new Map<SaleId, HotSale>();
+
+  function take(loaded: LoadedSale): HotSale {
+    const state = restore(loaded.snapshot);
+    const violated = checkInvariants(state);
+    if (violated.length > 0) {
+      throw new TerminalFault(
+        'ledger_inconsistent',
+        `sale ${loaded.snapshot.saleId} on partition ${String(partition)} breaks its invariants as the ledger has it: ${violated.join('; ')}. ` +
+          'Nothing more is decided on this line. Verify the ledger (firstcome audit verify), restore it from a backup, and restart the writer.',
+      );
+    }
+    const sale: HotSale = {
+      saleNo: loaded.saleNo,
+      saleId: loaded.snapshot.saleId,
+      state,
+      head: loaded.head,
+      committedSeq: loaded.snapshot.seq,
+      remembered: 0,
+    };
+    sales.set(sale.saleId, sale);
+    return sale;
+  }
+
+  const isStray = (sale: HotSale) => statusOf(sale.state) === null || isSettled(sale.state);
+
+  return {
+    async loadUnsettled() {
+      for (const loaded of await ledger.loadUnsettledSales(partition)) take(loaded);
+    },
+    get: (saleId) => sales.get(saleId),
+    async load(saleId) {
+      const loaded = await ledger.loadSale(partition, saleId);
+      if (loaded === null) return undefined;
+      if (loaded.kind === 'loaded') return take(loaded);
+      const unborn: HotSale = {
+        saleNo: loaded.saleNo,
+        saleId,
+        state: initialState(saleId),
+        head: EMPTY_HEAD,
+        committedSeq: 0,
+        remembered: 0,
+      };
+      sales.set(saleId, unborn);
+      return unborn;
+    },
+    active() {
+      let newest: HotSale | undefined;
+      for (const sale of sales.values()) if (!isStray(sale) && (newest === undefined || sale.saleNo > newest.saleNo)) newest = sale;
+      return newest;
+    },
+    crowded() {
+      if (sales.size > strayMax) return true;
+      for (const sale of sales.values()) if (sale.remembered > rememberedEventsMax) return true;
+      return false;
+    },
+    forgetCommitted() {
+      for (const sale of sales.values()) {
+        if (sale.committedSeq === seqOf(sale.state) && isStray(sale)) {
+          sales.delete(sale.saleId);
+        } else if (sale.remembered > rememberedEventsMax) {
+          forget(sale.state, sale.committedSeq);
+          sale.remembered = seqOf(sale.state) - sale.committedSeq;
+        }
+      }
+    },
+    count: () => sales.size,
+  };
+}
