@@ -1,0 +1,349 @@
+import type { Offset, Partition } from '#schemas/ids.ts';
+import { type RetryableFault } from '#shared/faults/faults.ts';
+import type { Place } from './line.ts';
+
+/**
+ * Gathers records into requests. Modes of a lane (one lane for each broker):
+ * idle -> flushing (one request under way) -> idle, or -> backing off -> flushing.
+ *
+ * A record that comes to an idle lane goes out in the same turn of the event
+ * loop; while requests are under way or were sent a moment ago, records gather.
+ * At most one request of a lane is under way and a request that failed goes out
+ * again before anything newer of its partitions, so the records of a partition
+ * stand in the order in which they were handed in.
+ */
+
+export interface MicroBatchLimits {
+  /** Least time between the starts of two requests of a lane, unless `flushRecords` wait. */
+  readonly lingerMs: number;
+  readonly flushRecords: number;
+  readonly requestRecordsMax: number;
+  /** A larger record goes alone. */
+  readonly requestBytesMax: number;
+  readonly recordsWaitingMax: number;
+  readonly bytesWaitingMax: number;
+  /** A record that is not acknowledged by then is given up. */
+  readonly recordTimeoutMs: number;
+  /** A request without an answer by then has failed. */
+  readonly requestTimeoutMs: number;
+  readonly backoffMsMin: number;
+  readonly backoffMsMax: number;
+}
+
+/** Records of one partition in one request. */
+export interface PartitionRecords<R> {
+  readonly partition: Partition;
+  readonly records: readonly R[];
+}
+
+/** The event loop and the clock, so that tests can have their own. */
+export interface Turns {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** After what the present turn still does. */
+  soon(work: () => void): void;
+  /** Returns what cancels it. */
+  after(ms: number, work: () => void): () => void;
+}
+
+export interface MicroBatchOptions<R> {
+  readonly limits: MicroBatchLimits;
+  /** Sends one request; resolves with the offset of the first record of each partition. Called again with the same records after a rejection. */
+  readonly send: (batch: readonly PartitionRecords<R>[]) => Promise<ReadonlyMap<Partition, Offset>>;
+  /** Who leads the partition: partitions with the same answer share a lane. */
+  readonly laneOf: (partition: Partition) => number;
+  readonly bytesOf: (record: R) => number;
+  readonly turns: Turns;
+  /** What the fault of a record that was given up says. */
+  readonly fault: (cause: string) => RetryableFault;
+  /**
+   * When a record is given up, give up all that wait behind it on its partition:
+   * for records that are worse than useless without the ones before.
+   */
+  readonly failTogether: boolean;
+  /** A request failed or was not answered in time; `inARow` counts since the last success of the lane. */
+  readonly onRequestFailed?: (error: unknown, inARow: number) => void;
+}
+
+export interface MicroBatchCounts {
+  readonly waiting: number;
+  readonly acked: number;
+  readonly failed: number;
+  readonly requests: number;
+  /** Since when requests fail; null while they succeed. */
+  readonly failingSince: number | null;
+}
+
+export interface MicroBatch<R> {
+  /** Never throws; rejects with `fault`. */
+  readonly add: (partition: Partition, record: R) => Promise<Place>;
+  readonly counts: () => MicroBatchCounts;
+  /** Resolves when nothing waits any more; every record is settled within its time limit. */
+  readonly drained: () => Promise<void>;
+}
+
+interface Entry<R> {
+  readonly record: R;
+  readonly bytes: number;
+  readonly deadline: number;
+  readonly resolve: (place: Place) => void;
+  readonly reject: (fault: RetryableFault) => void;
+  settled: boolean;
+}
+
+interface Queue<R> {
+  readonly partition: Partition;
+  entries: Entry<R>[];
+  /** The entries of its request that is under way. */
+  sending: readonly Entry<R>[];
+}
+
+interface Lane {
+  readonly id: number;
+  busy: boolean;
+  lastFlushAt: number;
+  failuresInARow: number;
+  /** Of the flush that is planned. */
+  cancelFlush: (() => void) | null;
+  planned: 'no' | 'timer' | 'soon';
+}
+
+/** Starts gathering; see the limits for what it bounds. */
+export function createMicroBatch<R>(options: MicroBatchOptions<R>): MicroBatch<R> {
+  const { limits, turns } = options;
+  const queues = new Map<Partition, Queue<R>>();
+  const lanes = new Map<number, Lane>();
+  const drainWaiters: (() => void)[] = [];
+  let waiting = 0;
+  let bytesWaiting = 0;
+  let queued = 0;
+  let acked = 0;
+  let failed = 0;
+  let requests = 0;
+  let failingSince: number | null = null;
+  let lastCause = 'no answer from Kafka in time';
+  let sweeping = false;
+  const sweepMs = Math.max(1, Math.min(50, Math.floor(limits.recordTimeoutMs / 10)));
+
+  function add(partition: Partition, record: R): Promise<Place> {
+    const bytes = options.bytesOf(record);
+    if (waiting >= limits.recordsWaitingMax || (waiting > 0 && bytesWaiting + bytes > limits.bytesWaitingMax)) {
+      failed += 1;
+      return Promise.reject(options.fault(`${waiting} records wait already`));
+    }
+    return new Promise<Place>((resolve, reject) => {
+      const queue = queueOf(partition);
+      queue.entries.push({ record, bytes, deadline: turns.now() + limits.recordTimeoutMs, resolve, reject, settled: false });
+      waiting += 1;
+      queued += 1;
+      bytesWaiting += bytes;
+      plan(laneFor(partition));
+      sweepLater();
+    });
+  }
+
+  function queueOf(partition: Partition): Queue<R> {
+    let queue = queues.get(partition);
+    if (queue === undefined) queues.set(partition, (queue = { partition, entries: [], sending: [] }));
+    return queue;
+  }
+
+  function laneFor(partition: Partition): Lane {
+    const id = options.laneOf(partition);
+    let lane = lanes.get(id);
+    if (lane === undefined) {
+      lane = { id, busy: false, lastFlushAt: -Infinity, failuresInARow: 0, cancelFlush: null, planned: 'no' };
+      lanes.set(id, lane);
+    }
+    return lane;
+  }
+
+  function plan(lane: Lane): void {
+    if (lane.busy || lane.planned === 'soon') return;
+    const waitMs = lane.lastFlushAt + limits.lingerMs - turns.now();
+    const atOnce = lane.failuresInARow === 0 && (waitMs <= 0 || queued >= limits.flushRecords);
+    if (atOnce) {
+      lane.cancelFlush?.();
+      lane.planned = 'soon';
+      turns.soon(() => {
+        flush(lane);
+      });
+    } else if (lane.planned === 'no') {
+      lane.planned = 'timer';
+      lane.cancelFlush = turns.after(lane.failuresInARow === 0 ? waitMs : backoffMs(lane), () => {
+        flush(lane);
+      });
+    }
+  }
+
+  function backoffMs(lane: Lane): number {
+    return Math.min(limits.backoffMsMax, limits.backoffMsMin * 2 ** Math.min(lane.failuresInARow - 1, 10));
+  }
+
+  function flush(lane: Lane): void {
+    lane.planned = 'no';
+    lane.cancelFlush = null;
+    if (lane.busy) return;
+    const taken = take(lane);
+    if (taken.length === 0) return;
+    lane.busy = true;
+    lane.lastFlushAt = turns.now();
+    requests += 1;
+    send(taken).then(
+      (offsets) => {
+        // The answer leaves a partition out where its leader changed under the request: nothing is known of its records.
+        const complete = taken.every(({ partition }) => offsets.has(partition));
+        lane.failuresInARow = complete ? 0 : lane.failuresInARow + 1;
+        if (complete) failingSince = null;
+        acknowledge(taken, offsets);
+        lane.busy = false;
+        planWaiting();
+      },
+      (error: unknown) => {
+        lane.failuresInARow += 1;
+        failingSince ??= turns.now();
+        lastCause = error instanceof Error ? error.message : String(error);
+        putBack(taken);
+        lane.busy = false;
+        options.onRequestFailed?.(error, lane.failuresInARow);
+        planWaiting();
+      },
+    );
+  }
+
+  /** The oldest records of the lane's partitions, as many as one request takes. */
+  function take(lane: Lane): Queue<R>[] {
+    const taken: Queue<R>[] = [];
+    let records = 0;
+    let bytes = 0;
+    // A queue that was served moves behind the others, so that a busy one does not starve them.
+    for (const queue of [...queues.values()]) {
+      if (queue.entries.length === 0 || queue.sending.length > 0 || options.laneOf(queue.partition) !== lane.id) continue;
+      let count = 0;
+      for (const entry of queue.entries) {
+        if (records + count >= limits.requestRecordsMax) break;
+        if (records + count > 0 && bytes + entry.bytes > limits.requestBytesMax) break;
+        bytes += entry.bytes;
+        count += 1;
+      }
+      if (count === 0) break;
+      queue.sending = queue.entries.slice(0, count);
+      queue.entries = count === queue.entries.length ? [] : queue.entries.slice(count);
+      queued -= count;
+      records += count;
+      taken.push(queue);
+      queues.delete(queue.partition);
+      queues.set(queue.partition, queue);
+    }
+    return taken;
+  }
+
+  function send(taken: readonly Queue<R>[]): Promise<ReadonlyMap<Partition, Offset>> {
+    return new Promise((resolve, reject) => {
+      const cancel = turns.after(limits.requestTimeoutMs, () => {
+        reject(new Error(`no answer from Kafka within ${limits.requestTimeoutMs} ms`));
+      });
+      options
+        .send(taken.map(({ partition, sending }) => ({ partition, records: sending.map(({ record }) => record) })))
+        .then(resolve, reject)
+        .finally(cancel);
+    });
+  }
+
+  function acknowledge(taken: readonly Queue<R>[], offsets: ReadonlyMap<Partition, Offset>): void {
+    for (const queue of taken) {
+      const base = offsets.get(queue.partition);
+      const { sending } = queue;
+      queue.sending = [];
+      if (base === undefined) requeue(queue, sending);
+      else
+        for (const [index, entry] of sending.entries()) {
+          if (!settle(entry)) continue;
+          acked += 1;
+          entry.resolve({ partition: queue.partition, offset: (base + index) as Offset });
+        }
+    }
+  }
+
+  function putBack(taken: readonly Queue<R>[]): void {
+    for (const queue of taken) {
+      const { sending } = queue;
+      queue.sending = [];
+      requeue(queue, sending);
+    }
+  }
+
+  function requeue(queue: Queue<R>, entries: readonly Entry<R>[]): void {
+    const live = entries.filter((entry) => !entry.settled);
+    queued += live.length;
+    queue.entries = [...live, ...queue.entries];
+  }
+
+  /** False where its caller has been answered already. */
+  function settle(entry: Entry<R>): boolean {
+    if (entry.settled) return false;
+    entry.settled = true;
+    waiting -= 1;
+    bytesWaiting -= entry.bytes;
+    if (waiting === 0) for (const resolve of drainWaiters.splice(0)) resolve();
+    return true;
+  }
+
+  function giveUp(entry: Entry<R>): void {
+    if (!settle(entry)) return;
+    failed += 1;
+    entry.reject(options.fault(lastCause));
+  }
+
+  function planWaiting(): void {
+    for (const queue of queues.values()) if (queue.entries.length > 0 && queue.sending.length === 0) plan(laneFor(queue.partition));
+  }
+
+  function sweepLater(): void {
+    if (sweeping) return;
+    sweeping = true;
+    turns.after(sweepMs, () => {
+      sweeping = false;
+      sweep(turns.now() + sweepMs);
+      if (waiting > 0) sweepLater();
+    });
+  }
+
+  /** Gives up what would be too late at the next sweep. Within a partition the oldest come first. */
+  function sweep(until: number): void {
+    for (const queue of queues.values()) {
+      const first = queue.sending.find((entry) => !entry.settled) ?? queue.entries[0];
+      if (first === undefined || first.deadline > until) continue;
+      const late = (entry: Entry<R>): boolean => options.failTogether || entry.deadline <= until;
+      for (const entry of queue.sending) if (late(entry)) giveUp(entry);
+      const kept = queue.entries.findIndex((entry) => !late(entry));
+      const dropped = queue.entries.splice(0, kept === -1 ? queue.entries.length : kept);
+      queued -= dropped.length;
+      for (const entry of dropped) giveUp(entry);
+    }
+  }
+
+  return {
+    add,
+    counts: () => ({ waiting, acked, failed, requests, failingSince }),
+    drained: () =>
+      new Promise((resolve) => {
+        if (waiting === 0) resolve();
+        else drainWaiters.push(resolve);
+      }),
+  };
+}
+
+/** The process's own clock and event loop. */
+export const realTurns: Turns = {
+  now: () => performance.now(),
+  soon: (work) => {
+    setImmediate(work);
+  },
+  after: (ms, work) => {
+    const timer = setTimeout(work, ms);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};

@@ -1,0 +1,314 @@
+import { randomUUID } from 'node:crypto';
+import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import type { EpochMs, Offset, Partition } from '#schemas/ids.ts';
+import { assert } from '#shared/faults/assert.ts';
+import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
+import { assignEverything } from './assign-everything.ts';
+import { createKafka, rootCause, silentLog, type KafkaAccess } from './kafka-client.ts';
+import type { LineReader, LineRecord, OnReaderCrash } from './line.ts';
+import { createFeed, type Feed } from './partition-feed.ts';
+import { createTopicFacts } from './topic-facts.ts';
+import { commandsTopic } from './topics.ts';
+
+export interface LineReaderOptions extends KafkaAccess {
+  readonly onCrash: OnReaderCrash;
+  /** Default `sale.commands`. */
+  readonly topic?: string;
+  /** Longest wait of the brokers for a record, and so of an `open` for its turn; default 100. */
+  readonly maxWaitMs?: number;
+  /** Read ahead of a partition that is paused; default 10,000 records or 4 MiB. */
+  readonly heldRecordsMax?: number;
+  readonly heldBytesMax?: number;
+}
+
+const fetchBytesMax = 4 * 1024 * 1024;
+/** Above the largest request of an enqueuer, so that each fetch can make progress on each partition. */
+const fetchPartitionBytesMax = 1024 * 1024;
+const fetchOneMsMax = 5_000;
+const restartMs = 500;
+/** So long the reader tries to get back into its group before it gives up. */
+const awayMsMax = 120_000;
+const seeksInARowMax = 3;
+
+/**
+ * Reads the partitions of a line. One kafkajs consumer in a group of its own is
+ * given every partition and fetches those that are open.
+ *
+ * Modes: away (not in the group: nothing is fetched, what was asked for is
+ * remembered) and joined. Joining, the first time and after every rebalance or
+ * restart, pauses everything and then puts each open partition where its feed
+ * stands: Kafka's own idea of the offsets is never used. The library loses its
+ * place at a rebalance and silently starts anew where an offset is out of range;
+ * both show as records that do not follow on, and are then looked into.
+ */
+export function createLineReader(options: LineReaderOptions): LineReader {
+  const topic = options.topic ?? commandsTopic;
+  const log = options.log ?? silentLog;
+  const maxWaitMs = options.maxWaitMs ?? 100;
+  const feedLimits = { heldRecordsMax: options.heldRecordsMax ?? 10_000, heldBytesMax: options.heldBytesMax ?? 4 * 1024 * 1024 };
+  const groupId = `firstcome-line-${randomUUID()}`;
+  const facts = createTopicFacts(options, topic);
+  const feeds = new Map<Partition, OpenFeed>();
+  let consumer: Consumer | null = null;
+  let joined = false;
+  let awaySince = performance.now();
+  let ended = false;
+  let restartTimer: NodeJS.Timeout | undefined;
+
+  interface OpenFeed {
+    readonly feed: Feed;
+    /** As the consumer was last told. */
+    fetching: boolean;
+    looking: boolean;
+    seeksInARow: number;
+    /** Waits for the first record: `fetchOne`. */
+    onFirst: (() => void) | null;
+  }
+
+  function crash(fault: TerminalFault | RetryableFault): void {
+    if (ended) return;
+    ended = true;
+    log.error({ topic, code: fault.code }, fault.message);
+    feeds.clear();
+    clearTimeout(restartTimer);
+    consumer?.disconnect().catch(() => undefined);
+    options.onCrash(fault);
+  }
+
+  /** Makes a consumer and joins with it; resolves or rejects once that is settled, `onLost` is called when it is lost later. */
+  async function run(onLost: (error: Error) => void): Promise<void> {
+    let lost: Error | null = null;
+    const kafka = createKafka(options, {
+      requestTimeout: 10_000,
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+      onLibraryLog: (message, fields) => {
+        // Nothing else tells that an offset is out of range before the next record comes, which may be never.
+        const { partition } = fields as { partition?: Partition };
+        const open = partition === undefined ? undefined : feeds.get(partition);
+        if (message.startsWith('Offset out of range') && open !== undefined) lookInto(partition!, open, 'its offset is out of range');
+      },
+    });
+    const mine = kafka.consumer({
+      groupId,
+      partitionAssigners: [assignEverything],
+      allowAutoTopicCreation: false,
+      maxWaitTimeInMs: maxWaitMs,
+      minBytes: 1,
+      maxBytes: fetchBytesMax,
+      maxBytesPerPartition: fetchPartitionBytesMax,
+      sessionTimeout: 30_000,
+      heartbeatInterval: 3_000,
+      // The library's own restart keeps the consumer it has; a new one leaves nothing of the old state behind.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
+    });
+    consumer = mine;
+    // Both listeners run synchronously: everything is paused before the library can start its first fetch.
+    mine.on(mine.events.GROUP_JOIN, ({ payload }) => {
+      if (consumer !== mine) return;
+      joined = true;
+      const partitions = payload.memberAssignment[topic] ?? [];
+      mine.pause([{ topic, partitions: [...partitions] }]);
+      for (const [partition, open] of feeds) {
+        open.fetching = false;
+        place(partition, open);
+      }
+    });
+    mine.on(mine.events.CRASH, ({ payload }) => {
+      if (consumer !== mine) return;
+      lost = payload.error;
+      if (joined) onLost(lost);
+    });
+    try {
+      await mine.connect();
+      await mine.subscribe({ topics: [topic], fromBeginning: true });
+      await mine.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 1, eachBatch });
+    } catch (error) {
+      lost = rootCause(error);
+    }
+    // Reading it through a function keeps the compiler from taking the first assignment for the last.
+    const fault = ((): Error | null => lost)();
+    if (fault === null || joined) return;
+    mine.disconnect().catch(() => undefined);
+    throw fault;
+  }
+
+  function runAgain(error: Error): void {
+    if (ended) return;
+    if (joined) awaySince = performance.now();
+    joined = false;
+    consumer = null;
+    const cause = rootCause(error).message;
+    if (performance.now() - awaySince > awayMsMax) {
+      crash(
+        unavailable(
+          `the reader of ${topic} could not get back to Kafka within ${awayMsMax} ms (${cause}): see that Kafka runs, then start again`,
+          error,
+        ),
+      );
+      return;
+    }
+    log.warn({ topic, error: cause }, 'the reader lost Kafka and connects anew');
+    restartTimer = setTimeout(() => {
+      run(runAgain).catch((again: unknown) => {
+        runAgain(rootCause(again));
+      });
+    }, restartMs);
+  }
+
+  /** Tells the consumer from where, and whether, to fetch a partition. */
+  function place(partition: Partition, open: OpenFeed): void {
+    if (!joined || consumer === null || open.looking) return;
+    consumer.seek({ topic, partition, offset: String(open.feed.next()) });
+    setFetching(partition, open);
+  }
+
+  function setFetching(partition: Partition, open: OpenFeed): void {
+    const wanted = open.feed.wantsMore() && !open.looking;
+    if (!joined || consumer === null || wanted === open.fetching) return;
+    open.fetching = wanted;
+    if (wanted) consumer.resume([{ topic, partitions: [partition] }]);
+    else consumer.pause([{ topic, partitions: [partition] }]);
+  }
+
+  /** Nothing in it waits, so that the library goes on to the next fetch at once. */
+
+  async function eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
+    const partition = batch.partition as Partition;
+    const open = feeds.get(partition);
+    if (open === undefined || open.looking || payload.isStale()) return;
+    const accepted = open.feed.accept(batch.messages.map(toRecord));
+    if (feeds.get(partition) !== open) return;
+    switch (accepted.kind) {
+      case 'accepted':
+        open.seeksInARow = 0;
+        payload.resolveOffset(batch.lastOffset());
+        break;
+      case 'behind':
+        lookInto(partition, open, `offset ${accepted.last} came where ${open.feed.next()} was due`);
+        return;
+      case 'hole':
+        lookInto(partition, open, `offset ${accepted.first} came where ${open.feed.next()} was due`);
+        return;
+    }
+    open.onFirst?.();
+    setFetching(partition, open);
+  }
+
+  /** Records did not follow on: either the library lost its place, and is put back there, or the topic is not what it was. */
+  function lookInto(partition: Partition, open: OpenFeed, why: string): void {
+    if (open.looking || ended) return;
+    open.looking = true;
+    setFetching(partition, open);
+    const due = open.feed.next();
+    facts.watermarks(partition).then(
+      ({ low, high }) => {
+        if (feeds.get(partition) !== open) return;
+        open.looking = false;
+        open.seeksInARow += 1;
+        if (due >= low && due <= high && open.seeksInARow <= seeksInARowMax) {
+          log.warn({ topic, partition, due, low, high, why }, 'the reader is put back to where it was');
+          place(partition, open);
+          return;
+        }
+        crash(
+          new TerminalFault(
+            'line_broken',
+            `partition ${partition} of ${topic} does not go on at offset ${due} (${why}; it has ${low} to ${high}): records were deleted or the topic was made anew; ` +
+              'see docs/runbooks before this partition is written again',
+          ),
+        );
+      },
+      () => {
+        // Kafka is away: look again when it is back.
+        setTimeout(() => {
+          if (feeds.get(partition) !== open) return;
+          open.looking = false;
+          lookInto(partition, open, why);
+        }, restartMs);
+      },
+    );
+  }
+
+  function start(partition: Partition, from: Offset): OpenFeed {
+    const open: OpenFeed = { feed: createFeed(from, feedLimits), fetching: false, looking: false, seeksInARow: 0, onFirst: null };
+    feeds.set(partition, open);
+    place(partition, open);
+    return open;
+  }
+
+  function close(partition: Partition): void {
+    const open = feeds.get(partition);
+    if (open === undefined) return;
+    feeds.delete(partition);
+    if (joined && consumer !== null && open.fetching) consumer.pause([{ topic, partitions: [partition] }]);
+  }
+
+  return {
+    start: async () => {
+      assert(consumer === null && !ended, 'a reader is started once');
+      try {
+        await run(runAgain);
+      } catch (error) {
+        consumer = null;
+        throw unavailable(
+          `the reader of ${topic} cannot start (${rootCause(error).message}): see that Kafka runs and has the topic`,
+          error,
+        );
+      }
+    },
+    open: (partition, from, onRecords) => {
+      assert(!ended, 'the reader has ended');
+      const before = feeds.get(partition);
+      assert(before?.feed.attached() !== true, `partition ${partition} is open already`);
+      const open = before?.feed.undelivered() === from ? before : start(partition, from);
+      open.onFirst = null;
+      open.feed.attach(onRecords);
+      setFetching(partition, open);
+    },
+    close,
+    pause: (partition) => feeds.get(partition)?.feed.pause(),
+    resume: (partition) => {
+      const open = feeds.get(partition);
+      open?.feed.resume();
+      if (open !== undefined && feeds.get(partition) === open) setFetching(partition, open);
+    },
+    watermarks: facts.watermarks,
+    clusterId: facts.clusterId,
+    fetchOne: async (partition, offset) => {
+      assert(feeds.get(partition)?.feed.attached() !== true, `partition ${partition} is open already`);
+      const { low, high } = await facts.watermarks(partition);
+      if (offset < low || offset >= high) return null;
+      const open = start(partition, offset);
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve, reject) => {
+        open.onFirst = resolve;
+        timer = setTimeout(() => {
+          close(partition);
+          reject(unavailable(`Kafka did not deliver offset ${offset} of partition ${partition} of ${topic} within ${fetchOneMsMax} ms`));
+        }, fetchOneMsMax);
+      }).finally(() => {
+        clearTimeout(timer);
+      });
+      open.onFirst = null;
+      const record = open.feed.takeOne();
+      setFetching(partition, open);
+      return record;
+    },
+    stop: async () => {
+      ended = true;
+      feeds.clear();
+      clearTimeout(restartTimer);
+      await consumer?.disconnect().catch(() => undefined);
+      await facts.close();
+    },
+  };
+}
+
+function unavailable(message: string, cause?: unknown): RetryableFault {
+  return new RetryableFault('line_unavailable', message, { cause });
+}
+
+function toRecord({ offset, timestamp, value }: KafkaMessage): LineRecord {
+  return { offset: Number(offset) as Offset, timestamp: Number(timestamp) as EpochMs, value };
+}

@@ -1,0 +1,251 @@
+import type { Consumer, EachBatchPayload } from 'kafkajs';
+import type { Partition, SaleId } from '#schemas/ids.ts';
+import { RetryableFault } from '#shared/faults/faults.ts';
+import { eventRecordBytesMax, parseEventRecord, toEventRecords } from './event-records.ts';
+import { createKafka, rootCause, silentLog, type KafkaAccess } from './kafka-client.ts';
+import type { ConsumeSaleEventsOptions, EventPublisher, SaleEventsConsumer } from './line.ts';
+import { createMicroBatch, realTurns } from './micro-batch.ts';
+import { createRequestSender, type OutgoingRecord } from './produce.ts';
+import { eventsTopic } from './topics.ts';
+
+export { createSeenEvents } from './event-records.ts';
+
+export interface EventPublisherOptions extends KafkaAccess {
+  /** Default `sale.events`. */
+  readonly topic?: string;
+  /** Tried again until then; default 10,000. */
+  readonly publishTimeoutMs?: number;
+}
+
+/**
+ * Publishes decided events. Readers drop what is not newer than what they have
+ * seen of a sale, so a hole would hide events for good: once some events of a
+ * sale have failed, later ones are refused until the failed ones come again.
+ */
+export function createEventPublisher(options: EventPublisherOptions): EventPublisher {
+  const publishTimeoutMs = options.publishTimeoutMs ?? 10_000;
+  const sender = createRequestSender({
+    ...options,
+    topic: options.topic ?? eventsTopic,
+    requestTimeoutMs: Math.min(5_000, publishTimeoutMs),
+  });
+  const batch = createMicroBatch<OutgoingRecord>({
+    limits: {
+      lingerMs: 1,
+      flushRecords: 20,
+      requestRecordsMax: 100,
+      requestBytesMax: eventRecordBytesMax,
+      recordsWaitingMax: 1_000,
+      bytesWaitingMax: 128 * 1024 * 1024,
+      recordTimeoutMs: publishTimeoutMs,
+      requestTimeoutMs: Math.min(5_000, publishTimeoutMs),
+      backoffMsMin: 20,
+      backoffMsMax: 500,
+    },
+    send: sender.send,
+    laneOf: sender.laneOf,
+    bytesOf: (record) => record.value.length,
+    turns: realTurns,
+    fault: (cause) => unavailable(cause),
+    failTogether: true,
+    onRequestFailed: sender.failed,
+  });
+  /** First seq of a sale that has to come again. */
+  const dueAgain = new Map<SaleId, number>();
+
+  return {
+    publish: async (partition, saleId, events) => {
+      const first = events[0];
+      if (first === undefined) return;
+      const due = dueAgain.get(saleId);
+      if (due !== undefined) {
+        if (first.seq > due) throw unavailable(`event ${due} of the sale was not published`);
+        dueAgain.delete(saleId);
+      }
+      const attempts = toEventRecords(saleId, events).map(async ({ range, value, headers }) => {
+        try {
+          await batch.add(partition, { key: saleId, value, headers: { ...headers } });
+        } catch (error) {
+          dueAgain.set(saleId, Math.min(range.firstSeq, dueAgain.get(saleId) ?? Infinity));
+          throw error;
+        }
+      });
+      const failed = (await Promise.allSettled(attempts)).find((attempt) => attempt.status === 'rejected');
+      if (failed !== undefined) throw failed.reason as RetryableFault;
+    },
+    close: async () => {
+      await batch.drained();
+      await sender.close();
+    },
+  };
+
+  function unavailable(cause: string): RetryableFault {
+    return new RetryableFault(
+      'events_unavailable',
+      `decided events could not be published within ${publishTimeoutMs} ms (${cause}): publish again from the first that failed; if this lasts, look at Kafka`,
+    );
+  }
+}
+
+const retryMsMin = 100;
+const retryMsMax = 10_000;
+const heartbeatMs = 3_000;
+
+/**
+ * Hands the events of `sale.events` to a consumer group, the sales of a partition in order.
+ * Kafka remembers how far the group is once `onEvents` has resolved, so after a crash the last records come
+ * again: drop by `createSeenEvents` or by a key of your own. The first start of a group reads from the beginning.
+ *
+ * Resolves once the consumer is in its group; RetryableFault `line_unavailable` where Kafka is away.
+ */
+export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Promise<SaleEventsConsumer> {
+  const topic = options.topic ?? eventsTopic;
+  const log = options.log ?? silentLog;
+  const types = options.types === undefined ? undefined : new Set(options.types);
+  const stopping = new AbortController();
+  let poison = 0;
+  let ended = false;
+
+  const consumer = createKafka(options, {
+    requestTimeout: 30_000,
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8 },
+  }).consumer({
+    groupId: options.groupId,
+    allowAutoTopicCreation: false,
+    maxWaitTimeInMs: 250,
+    minBytes: 1,
+    maxBytesPerPartition: 2 * 1024 * 1024,
+    sessionTimeout: 30_000,
+    heartbeatInterval: heartbeatMs,
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8, restartOnFailure: () => Promise.resolve(!ended) },
+  });
+
+  function end(error: Error): void {
+    if (ended) return;
+    ended = true;
+    options.onCrash(error);
+  }
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    log.error(
+      { topic, groupId: options.groupId, error: rootCause(payload.error).message, restart: payload.restart },
+      'the consumer of events crashed',
+    );
+    if (!payload.restart) end(rootCause(payload.error));
+  });
+
+  async function eachBatch({
+    batch,
+    resolveOffset,
+    heartbeat,
+    commitOffsetsIfNecessary,
+    isRunning,
+    isStale,
+  }: Unbound<EachBatchPayload>): Promise<void> {
+    const partition = batch.partition as Partition;
+    for (const message of batch.messages) {
+      if (!isRunning() || isStale() || stopping.signal.aborted || ended) return;
+      const parsed = parseEventRecord(message, types);
+      for (const why of parsed.poison) {
+        poison += 1;
+        log.error(
+          { topic, partition, offset: message.offset, why },
+          'an event could not be read and is skipped: see which version wrote it',
+        );
+      }
+      if (parsed.range !== null && parsed.events.length > 0) {
+        const { events, range } = parsed;
+        const handled = await whileBeating(heartbeat, () => untilDone(() => options.onEvents(partition, events, range)));
+        if (!handled) return;
+      }
+      resolveOffset(message.offset);
+      await commitOffsetsIfNecessary();
+      await heartbeat();
+    }
+  }
+
+  /** Calls until it resolves; false where the consumer is stopped before that. An error that is no RetryableFault ends the consumer. */
+  async function untilDone(work: () => Promise<void>): Promise<boolean> {
+    for (let retryMs = retryMsMin; ; retryMs = Math.min(retryMsMax, retryMs * 2)) {
+      try {
+        await work();
+        return true;
+      } catch (error) {
+        if (!(error instanceof RetryableFault)) {
+          const fault = rootCause(error);
+          log.error({ topic, error: fault.message }, 'the handler of events failed for good: this consumer stops');
+          end(fault);
+          return false;
+        }
+        log.warn({ topic, code: error.code, error: error.message, retryMs }, 'the handler of events is called again');
+      }
+      if (!(await pause(retryMs * (0.5 + Math.random() / 2), stopping.signal))) return false;
+    }
+  }
+
+  try {
+    await startConsumer(consumer, topic, (run) =>
+      run({
+        autoCommit: true,
+        autoCommitInterval: 1_000,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: options.partitionsAtOnceMax ?? 4,
+        eachBatch,
+      }),
+    );
+  } catch (error) {
+    ended = true;
+    consumer.disconnect().catch(() => undefined);
+    throw new RetryableFault(
+      'line_unavailable',
+      `events cannot be read (${rootCause(error).message}): see that Kafka runs and has topic ${topic}`,
+      { cause: error },
+    );
+  }
+
+  return {
+    poisonCount: () => poison,
+    stop: async () => {
+      stopping.abort();
+      ended = true;
+      await consumer.disconnect().catch(() => undefined);
+    },
+  };
+}
+
+/** kafkajs declares methods, hands out functions. */
+type Unbound<T> = { [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (this: void, ...args: A) => R : T[K] };
+
+async function startConsumer(consumer: Consumer, topic: string, start: (run: Consumer['run']) => Promise<void>): Promise<void> {
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await start((config) => consumer.run(config));
+}
+
+/** Keeps the membership alive while `work` takes its time; a rebalance shows at the next beat after it. */
+async function whileBeating<T>(heartbeat: () => Promise<void>, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => {
+    heartbeat().catch(() => undefined);
+  }, heartbeatMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** False where it was cut short. */
+function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const timer = setTimeout(finish, ms, true);
+    function finish(whole: boolean): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      resolve(whole);
+    }
+    function onAbort(): void {
+      finish(false);
+    }
+    signal.addEventListener('abort', onAbort);
+  });
+}

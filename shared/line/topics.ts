@@ -1,0 +1,89 @@
+import type { Admin, ConfigResourceTypes } from 'kafkajs';
+import { TerminalFault } from '#shared/faults/faults.ts';
+import { createKafka, type KafkaAccess } from './kafka-client.ts';
+
+/** The two topics and what they must be like. */
+
+export const commandsTopic = 'sale.commands';
+export const eventsTopic = 'sale.events';
+
+/** A sale's terms may be large: 10,000 items. Everything else is below 10 kB. */
+export const commandBytesMax = 8 * 1024 * 1024;
+const recordOverheadBytesMax = 1024 * 1024;
+
+/** kafkajs's ConfigResourceTypes.TOPIC, which Node does not find among the exports of a CommonJS module that spreads. */
+const topicResource = 2 as ConfigResourceTypes.TOPIC;
+
+export interface TopicOptions extends KafkaAccess {
+  readonly topic: string;
+  readonly partitions: number;
+  /** 1 on a single machine, 3 in production. */
+  readonly replicationFactor?: number;
+  /** How long records are kept; -1: for ever. */
+  readonly retentionMs?: number;
+}
+
+/**
+ * Creates the topic where it does not exist; time stands in a record as its broker saw it (LogAppendTime).
+ * TerminalFault `topic_unfit` where it exists with fewer partitions or another kind of time.
+ */
+export async function ensureTopic(options: TopicOptions): Promise<void> {
+  const replicas = options.replicationFactor ?? 1;
+  const config: Record<string, string> = {
+    'cleanup.policy': 'delete',
+    'retention.ms': String(options.retentionMs ?? -1),
+    'message.timestamp.type': 'LogAppendTime',
+    'max.message.bytes': String(commandBytesMax + recordOverheadBytesMax),
+    'unclean.leader.election.enable': 'false',
+    'min.insync.replicas': String(Math.min(2, replicas)),
+  };
+  await withAdmin(options, async (admin) => {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        {
+          topic: options.topic,
+          numPartitions: options.partitions,
+          replicationFactor: replicas,
+          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+        },
+      ],
+    });
+    await requireFit(admin, options);
+  });
+}
+
+async function requireFit(admin: Admin, { topic, partitions }: TopicOptions): Promise<void> {
+  const metadata = await admin.fetchTopicMetadata({ topics: [topic] });
+  const found = metadata.topics[0]?.partitions.length ?? 0;
+  if (found < partitions)
+    throw new TerminalFault(
+      'topic_unfit',
+      `topic ${topic} has ${found} partitions, not ${partitions}: set LINE_PARTITIONS to ${found} or add partitions`,
+    );
+  const configs = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: topicResource, name: topic, configNames: ['message.timestamp.type'] }],
+  });
+  const kind = configs.resources[0]?.configEntries.find((entry) => entry.configName === 'message.timestamp.type')?.configValue;
+  if (kind !== 'LogAppendTime')
+    throw new TerminalFault(
+      'topic_unfit',
+      `topic ${topic} takes time from its writers (${String(kind)}): set message.timestamp.type=LogAppendTime before anything is sold`,
+    );
+}
+
+/** Deletes a topic and all that stands in it: for tests. */
+export async function deleteTopic(access: KafkaAccess, topic: string): Promise<void> {
+  await withAdmin(access, (admin) => admin.deleteTopics({ topics: [topic] }));
+}
+
+async function withAdmin(access: KafkaAccess, work: (admin: Admin) => Promise<void>): Promise<void> {
+  const admin = createKafka(access).admin();
+  await admin.connect();
+  try {
+    await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
