@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { openPool } from '#shared/ledger/connections.ts';
+import { createEnqueuer } from '#shared/line/enqueue.ts';
+import { consumeSaleEvents } from '#shared/line/sale-events.ts';
+import { createGateway } from '#shared/payments/gateway.ts';
+import { EXIT, superviseProcess } from '#shared/telemetry/lifecycle.ts';
+import { openLog } from '#shared/telemetry/log.ts';
+import { openMetrics } from '#shared/telemetry/metrics.ts';
+import { startOperatorServer, type Dependency } from '#shared/telemetry/operator-server.ts';
+import { parsePaymentConfig } from './config.ts';
+import { PAYMENT_EVENT_TYPES } from './enroll.ts';
+import { paymentMetrics } from './metrics.ts';
+import { answerManual } from './operator-routes.ts';
+import { encode, startPaymentService } from './service.ts';
+
+/** The payment service: the only process that calls a payment gateway. Several may run beside each other. */
+
+/** Less than the lifecycle's bound, so that connections can be closed in order. */
+const stepsWaitMsMax = 7_000;
+
+const config = parsePaymentConfig(process.env);
+const log = openLog({ service: 'payment', instance: config.INSTANCE_ID ?? randomUUID().slice(0, 8), level: config.LOG_LEVEL });
+const metrics = openMetrics('payment');
+
+const pool = openPool(config.DATABASE_URL, 'firstcome-payment', 6, (error) =>
+  log.warn({ err: error }, 'an idle connection to PostgreSQL was lost'),
+);
+const enqueuer = createEnqueuer({ brokers: config.KAFKA_BROKERS, clientId: 'firstcome-payment', log });
+const gateway = createGateway({
+  baseUrl: config.PAYMENT_GATEWAY_URL,
+  timeoutMs: config.PAYMENT_TIMEOUT_MS,
+  connectionsMax: config.PAYMENT_CALLS_MAX,
+});
+const service = startPaymentService({
+  pool,
+  gateway,
+  enqueue: (partition, command) => enqueuer.enqueue(partition, encode(command)),
+  metrics: paymentMetrics(metrics),
+  log,
+  callsMax: config.PAYMENT_CALLS_MAX,
+  leaseMs: config.PAYMENT_LEASE_MS,
+  retryBaseMs: config.PAYMENT_RETRY_BASE_MS,
+  triesMax: config.PAYMENT_TRIES_MAX,
+  random: Math.random,
+});
+
+async function ledgerState(): Promise<Dependency> {
+  try {
+    await pool.query('SELECT 1');
+    return { name: 'postgresql', ready: true };
+  } catch (error) {
+    return { name: 'postgresql', ready: false, reason: String(error) };
+  }
+}
+
+const operators = await startOperatorServer({
+  host: config.HTTP_HOST,
+  port: config.HTTP_PORT,
+  metrics,
+  log,
+  readiness: async () => [
+    await ledgerState(),
+    enqueuer.health().status === 'ready'
+      ? { name: 'kafka', ready: true }
+      : { name: 'kafka', ready: false, reason: 'the newest request to Kafka failed or hangs' },
+    service.gatewayAway()
+      ? { name: 'payment gateway', ready: false, reason: 'it does not answer; calls wait' }
+      : { name: 'payment gateway', ready: true },
+  ],
+  furtherRoutes: (request, response) => answerManual(service, request, response),
+});
+
+const consumer = consumeSaleEvents({
+  brokers: config.KAFKA_BROKERS,
+  groupId: 'payment',
+  types: PAYMENT_EVENT_TYPES,
+  onEvents: (_partition, events) => service.takeIn(events),
+  onCrash(error) {
+    log.fatal({ err: error }, 'events can no longer be read; ending, to be started anew');
+    process.exit(EXIT.terminal);
+  },
+  log,
+});
+
+superviseProcess({
+  process,
+  log,
+  async stop() {
+    await (await consumer).stop();
+    await service.stop(stepsWaitMsMax);
+    await Promise.all([operators.close(), enqueuer.close()]);
+    gateway.close();
+    await pool.end();
+  },
+});
+log.info({ port: operators.port }, 'payment service started');
