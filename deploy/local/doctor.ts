@@ -8,7 +8,8 @@ import { toolStates } from './packages.ts';
 import { allParts } from './parts.ts';
 import { runningRecord } from './processes.ts';
 import { canRead, serverUserOf } from './server-user.ts';
-import { openLayout, portFree, type StackOptions } from './stack.ts';
+import { openLayout, type StackOptions } from './open.ts';
+import { portFree } from './ports.ts';
 
 /** What `make up` needs of a machine, looked at one by one. */
 

@@ -4,7 +4,10 @@
  */
 import { doctor } from './doctor.ts';
 import { messageOf } from './failure.ts';
-import { down, restartService, stackEnvironment, status, up } from './stack.ts';
+import { down } from './down.ts';
+import { stackEnvironment } from './open.ts';
+import { status } from './status.ts';
+import { restartService, up } from './up.ts';
 import { aligned, findingLines, shellLines, statusLines } from './tables.ts';
 
 const [verb = '', ...args] = process.argv.slice(2);

@@ -67,7 +67,8 @@ export const redis: Part = {
     client.on('error', () => undefined);
     try {
       await client.connect();
-      return (await client.ping()) === 'PONG' ? null : 'it does not answer PING with PONG';
+      await client.ping();
+      return null;
     } catch (error) {
       return messageOf(error);
     } finally {

@@ -1,5 +1,5 @@
 import type { Finding } from './doctor.ts';
-import type { PartStatus } from './stack.ts';
+import type { PartStatus } from './status.ts';
 
 /** What the commands print. */
 

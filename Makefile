@@ -1,0 +1,45 @@
+# What a newcomer types; `make help` lists it. Everything runs with the Node that npm brings.
+NODE := node_modules/.bin/node --disable-warning=TimeoutNegativeWarning
+STACK := $(NODE) deploy/local/main.ts
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap demo up down status doctor restart test check check-deploy bench
+
+help:
+	@echo 'make demo          a whole sale on this machine, from a bare checkout to the verified log'
+	@echo 'make up            the stack on http://localhost:8080 (ONLY=servers: without our services)'
+	@echo 'make down          stops what `make up` started'
+	@echo 'make status        how each part stands'
+	@echo 'make doctor        what this machine lacks'
+	@echo 'make restart PARTS="writer reserve"   after a change of their code'
+	@echo 'make test          everything that must pass before a change lands'
+	@echo 'make check         types, lint, format, boundaries, dead code, generated files'
+	@echo 'make check-deploy  Dockerfile and compose file'
+	@echo 'make bench         the measurements of bench/, side by side'
+
+bootstrap:
+	@deploy/local/bootstrap.sh
+
+up: bootstrap
+	@STACK_ONLY="$(or $(ONLY),$(STACK_ONLY))" $(STACK) up
+
+down status doctor: bootstrap
+	@$(STACK) $@
+
+restart: bootstrap
+	@$(STACK) restart $(PARTS)
+
+demo: up
+	@$(NODE) services/cli/main.ts demo
+
+bench: up
+	@$(NODE) bench/main.ts
+
+check: bootstrap
+	@$(NODE) tests/check.ts
+
+check-deploy: bootstrap
+	@deploy/docker/check.sh
+
+test: bootstrap
+	@$(NODE) deploy/local/run-tests.ts
