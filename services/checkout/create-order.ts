@@ -1,0 +1,212 @@
+import { COMMAND_VERSION, type RequestCheckout } from '#schemas/command.ts';
+import type { Event } from '#schemas/event.ts';
+import { OrderRequest } from '#schemas/http.ts';
+import type { Fingerprint, OrderId, RequestKey, ReservationId, SaleNo } from '#schemas/ids.ts';
+import { assert } from '#shared/faults/assert.ts';
+import { fingerprint, orderId, requestKey } from '#shared/ids/derive.ts';
+import { json, withHeaders, type Outcome } from '#shared/http/answer.ts';
+import type { ChangeWaiter } from '#shared/http/await-change.ts';
+import type { Note202, Notes202 } from '#shared/http/answered-202.ts';
+import type { Caller } from '#shared/http/authenticate.ts';
+import { requiredIdempotencyKey } from '#shared/http/idempotency.ts';
+import { preferenceOf, type Preference } from '#shared/http/prefer.ts';
+import { problem } from '#shared/http/problem.ts';
+import { keyReused, requestRefused } from '#shared/http/refusals.ts';
+import { callerOf, type Exchange } from '#shared/http/route.ts';
+import type { Submit } from '#shared/http/submit.ts';
+import { validated } from '#shared/http/validate.ts';
+import { amountOf, orderOfEvent, orderOfNote, orderOfRow } from '#shared/http/views.ts';
+import type { FoundDecision } from '#shared/ledger/read/decisions.ts';
+import type { OrderReads, OrderRow } from '#shared/ledger/read/orders.ts';
+import { isUuid, type ReservationReads } from '#shared/ledger/read/reservations.ts';
+import type { SaleCard, SaleCards } from '#shared/ledger/read/sale-card.ts';
+import type { Place } from '#shared/line/line.ts';
+import { refusedAfter202 } from './refused-order.ts';
+
+export interface CreateOrderPorts {
+  readonly cards: SaleCards;
+  readonly submit: Submit;
+  readonly notes: Notes202;
+  readonly reservations: ReservationReads;
+  readonly orders: OrderReads;
+  readonly claimOrderKey: (key: RequestKey, saleNo: SaleNo) => Promise<SaleNo>;
+  readonly findDecision: (id: OrderId) => Promise<FoundDecision | null>;
+  /** Waits until an order is no longer pending. */
+  readonly settled: ChangeWaiter<OrderRow>;
+}
+
+/** One request for an order, as it was understood. */
+interface Asked {
+  readonly exchange: Exchange;
+  readonly caller: Caller;
+  readonly card: SaleCard;
+  readonly id: OrderId;
+  readonly print: Fingerprint;
+  readonly reservationId: ReservationId;
+  readonly paymentMethodId: string;
+  readonly preference: Preference;
+  /** Where the reservation is decided: what it costs. */
+  readonly amount: number | null;
+  /** Until when the client wants to wait. */
+  readonly deadlineMs: number;
+}
+
+const REPLAYED = { 'idempotent-replayed': 'true' };
+
+/** `POST /v1/orders`. */
+export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange) => Promise<Outcome> {
+  const { cards, submit, notes, reservations, orders, claimOrderKey, findDecision, settled } = ports;
+
+  return async (exchange) => {
+    const caller = callerOf(exchange);
+    const idempotencyKey = requiredIdempotencyKey(exchange.request.headers, exchange.body['idempotency_key']);
+    const { reservation_id: reservationId, payment_method_id: paymentMethodId } = validated(OrderRequest, exchange.body);
+    const found = await findReservation(reservationId, caller);
+    if (found === null) return problem('not_found', 'there is no such reservation');
+    const { card, amount } = found;
+    const preference = preferenceOf(exchange.request.headers['prefer']);
+    const asked: Asked = {
+      exchange,
+      caller,
+      card,
+      id: orderId(card.saleId, caller.ref, idempotencyKey),
+      print: fingerprint(['checkout.request', reservationId, paymentMethodId]),
+      reservationId: reservationId as ReservationId,
+      paymentMethodId,
+      preference,
+      amount,
+      deadlineMs: exchange.receivedAt + preference.waitMs,
+    };
+    submit.gate();
+    const owner = await claimOrderKey(requestKey(caller.ref, '/v1/orders', idempotencyKey), card.saleNo);
+    if (owner !== card.saleNo) return keyReused();
+    const outcome = preference.respondAsync ? await withoutWaiting(asked) : await waiting(asked);
+    return preference.applied === null ? outcome : withHeaders(outcome, { 'preference-applied': preference.applied });
+  };
+
+  /** The caller's own reservation; one that is still in the line can be ordered too, since the order stands behind it. */
+  async function findReservation(id: string, caller: Caller): Promise<{ card: SaleCard; amount: number | null } | null> {
+    if (!isUuid(id)) return null;
+    const row = await reservations.byId(id);
+    if (row !== null && row.user_ref !== caller.ref) return null;
+    const note = row === null ? await notes.recall(id) : null;
+    if (row === null && (note?.user !== caller.ref || note.items === undefined)) return null;
+    const card = await cards.find((row ?? note)!.sale_id);
+    assert(card !== null, 'a reservation has a sale');
+    return { card, amount: row === null ? null : amountOf(card, row.items) };
+  }
+
+  async function waiting(asked: Asked): Promise<Outcome> {
+    const { card, id, print, deadlineMs } = asked;
+    const awaited = await submit.andWait(card, { kind: 'order', key: id, fingerprint: print }, deadlineMs, (replyTo) =>
+      commandOf(asked, replyTo),
+    );
+    switch (awaited.kind) {
+      case 'decided':
+        return answerOf(asked, awaited.event, awaited.replayed);
+      case 'conflict':
+        return keyReused();
+      case 'unknown_sale':
+        return problem('not_found', 'there is no such reservation');
+      case 'undecided':
+        return queued(asked, awaited.place);
+    }
+  }
+
+  async function withoutWaiting(asked: Asked): Promise<Outcome> {
+    const [decision, note] = await Promise.all([findDecision(asked.id), notes.recall(asked.id)]);
+    if (decision !== null)
+      return decision.fingerprint === asked.print ? answerOf(asked, JSON.parse(decision.leaf) as Event, true) : keyReused();
+    if (note !== null) return note.fingerprint === asked.print ? accepted(asked, orderOfNote(asked.id, note), true) : keyReused();
+    return queued(asked, await submit.only(asked.card, commandOf(asked, undefined)));
+  }
+
+  /** The answer to a request that was decided: a first 202 is followed by the order as it stands, a first 201 or 402 by the same again. */
+  async function answerOf(asked: Asked, event: Event, replayed: boolean): Promise<Outcome> {
+    const headers: Record<string, string> = replayed ? REPLAYED : {};
+    if (event.type === 'request.rejected') {
+      if (replayed && (await told202(asked, event)) && event.reason === 'reservation_not_held')
+        return json(200, refusedAfter202(event), REPLAYED);
+      return withHeaders(requestRefused(event), headers);
+    }
+    if (event.type !== 'checkout.requested')
+      throw new Error(`an order was answered by the event ${event.type}, seq ${event.seq} of sale ${event.sale_id}`);
+    const pending = orderOfEvent(event);
+    if (!replayed && !asked.preference.explicitWait) return accepted(asked, pending, false);
+    const toldBefore = replayed && (await told202(asked, event));
+    // Whose first request waited for the payment is given that result, so a retry waits for it too.
+    const order =
+      asked.preference.explicitWait || !event.respond_async
+        ? ((await settled.until(asked.id, asked.deadlineMs)) ?? (await orders.byId(asked.id)))
+        : await orders.byId(asked.id);
+    if (order === null || order.status === 'pending') return stillPending(asked, event, replayed);
+    if (toldBefore) return json(200, orderOfRow(order), REPLAYED);
+    if (order.status === 'paid') return json(201, orderOfRow(order), { location: locationOf(asked.id), ...headers });
+    // However a late payment moves the order on, the answer was and stays that this payment failed.
+    const failed = orderOfRow({ ...order, status: 'failed' });
+    return problem('payment_failed', `the payment failed: ${order.failure_reason ?? 'declined'}`, {
+      extra: { order_id: asked.id, reservation_id: asked.reservationId, order: failed },
+      headers,
+    });
+  }
+
+  async function told202(asked: Asked, event: Extract<Event, { type: 'checkout.requested' | 'request.rejected' }>): Promise<boolean> {
+    return event.respond_async === true || (await notes.recall(asked.id)) !== null;
+  }
+
+  /** The wait for the payment is over; the note makes a later replay show the order as it stands. */
+  async function stillPending(asked: Asked, event: Extract<Event, { type: 'checkout.requested' }>, replayed: boolean): Promise<Outcome> {
+    if (!event.respond_async) {
+      const { amount, currency, offset } = event;
+      await notes.note(asked.id, { ...noteOf(asked, { partition: asked.card.partition, offset: offset }), amount, currency });
+    }
+    return accepted(asked, orderOfEvent(event), replayed);
+  }
+
+  async function queued(asked: Asked, place: Place): Promise<Outcome> {
+    const note = noteOf(asked, place);
+    const earlier = await notes.note(asked.id, note);
+    return accepted(asked, orderOfNote(asked.id, earlier ?? note), earlier !== null);
+  }
+}
+
+const locationOf = (id: string): string => `/v1/orders/${id}`;
+
+function accepted(asked: Asked, order: object, replayed: boolean): Outcome {
+  return json(202, order, { location: locationOf(asked.id), 'retry-after': '1', ...(replayed ? REPLAYED : {}) });
+}
+
+function noteOf({ card, caller, print, exchange, reservationId, amount }: Asked, place: Place): Note202 {
+  return {
+    sale_id: card.saleId,
+    user: caller.ref,
+    fingerprint: print,
+    partition: place.partition,
+    offset: place.offset,
+    accepted_at_ms: exchange.receivedAt,
+    reservation_id: reservationId,
+    ...(amount === null ? {} : { amount, currency: card.currency }),
+  };
+}
+
+function commandOf(
+  { exchange, caller, card, id, print, reservationId, paymentMethodId, preference }: Asked,
+  replyTo: string | undefined,
+): RequestCheckout {
+  return {
+    v: COMMAND_VERSION,
+    type: 'checkout.request',
+    sale_id: card.saleId,
+    request_id: exchange.requestId,
+    traceparent: exchange.traceparent,
+    fingerprint: print,
+    accepted_at: exchange.receivedAt,
+    ...(replyTo === undefined ? {} : { reply_to: replyTo }),
+    order_id: id,
+    reservation_id: reservationId,
+    user: caller.ref,
+    payment_method_id: paymentMethodId,
+    // Who does not ask to wait for the payment is told 202 in any case.
+    respond_async: !preference.explicitWait,
+  };
+}

@@ -1,0 +1,312 @@
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import type { EpochMs } from '#schemas/ids.ts';
+import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
+import { requestFields, traceIdOf, type Log } from '#shared/telemetry/log.ts';
+import type { Outcome } from './answer.ts';
+import { unauthenticated, type Caller } from './authenticate.ts';
+import { readJsonObject, type JsonObject } from './body.ts';
+import { CATALOGUE, isProblemCode, type ProblemCode } from './catalogue.ts';
+import type { RequestTimer } from './http-metrics.ts';
+import { waitSecondsMax } from './prefer.ts';
+import { problem, refuse, renderProblem, RequestRefused, type Problem } from './problem.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { Exchange, Route } from './route.ts';
+import { requestIdOf, traceparentOf } from './trace.ts';
+
+/** Beyond the longest wait that a client may ask for. */
+export const requestSecondsMax = 30;
+export const headerBytesMax = 16 * 1_024;
+const answerMsMax = (waitSecondsMax + requestSecondsMax) * 1_000;
+const drainMsMax = 8_000;
+
+export interface ServeOptions {
+  /** In the order in which they are tried: the busiest first. */
+  readonly routes: readonly Route[];
+  readonly authenticate: (headers: IncomingMessage['headers']) => Caller | null;
+  readonly rateLimit: RateLimit;
+  readonly errorsBaseUrl: string;
+  readonly log: Log;
+  readonly timeRequest: RequestTimer;
+  /** Where a browser is sent that meets a full house. */
+  readonly waitingRoomUrl: string;
+}
+
+/** A request that has not been answered yet. */
+interface Active {
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly traceparent: string;
+  readonly path: string;
+  readonly name: string;
+  readonly receivedAt: number;
+  readonly startedAt: number;
+}
+
+export interface HttpService {
+  /** Throws TerminalFault `port_unavailable` where it cannot listen. */
+  listen(host: string, port: number): Promise<number>;
+  /** Takes no new connections, lets what was begun end (at most `drainMsMax`), closes. */
+  stop(): Promise<void>;
+}
+
+const NO_BODY: JsonObject = Object.freeze({});
+const JSON_TYPE = 'application/json; charset=utf-8';
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+/**
+ * The HTTP side of a service: for each request who asks, how often, what is in the
+ * body, then the route's handler; and one way of answering, in which nothing a
+ * client sends becomes a 5xx.
+ */
+export function createHttpService(options: ServeOptions): HttpService {
+  const { routes, authenticate, rateLimit, errorsBaseUrl, log, timeRequest, waitingRoomUrl } = options;
+  const active = new Set<Active>();
+  const quietLogs = !log.isLevelEnabled('debug');
+  let draining: (() => void) | null = null;
+
+  function begin(request: IncomingMessage, response: ServerResponse, name: string): Active {
+    const url = request.url ?? '/';
+    const end = url.indexOf('?');
+    const one: Active = {
+      response,
+      requestId: requestIdOf(request.headers['x-request-id']),
+      traceparent: traceparentOf(request.headers['traceparent']),
+      path: end < 0 ? url : url.slice(0, end),
+      name,
+      receivedAt: Date.now(),
+      startedAt: performance.now(),
+    };
+    active.add(one);
+    response.once('close', () => {
+      active.delete(one);
+      if (draining !== null && active.size === 0) draining();
+    });
+    return one;
+  }
+
+  function write(one: Active, outcome: Outcome): void {
+    const { response } = one;
+    if (response.headersSent || response.destroyed) return;
+    const traceId = traceIdOf(one.traceparent);
+    const headers: Record<string, string | number> = { 'x-request-id': one.requestId, 'x-trace-id': traceId };
+    let status: number;
+    let body: string | undefined;
+    if (outcome.kind === 'answer') {
+      ({ status, body } = outcome);
+      if (body !== undefined) headers['content-type'] = outcome.contentType ?? JSON_TYPE;
+    } else {
+      status = CATALOGUE[outcome.code].status;
+      body = renderProblem(outcome, { requestId: one.requestId, traceId, instance: one.path, errorsBaseUrl });
+      headers['content-type'] = PROBLEM_TYPE;
+      headers['cache-control'] = 'no-store';
+    }
+    if (body !== undefined) headers['content-length'] = Buffer.byteLength(body);
+    if (outcome.headers !== undefined) Object.assign(headers, outcome.headers);
+    if (draining !== null) headers['connection'] = 'close';
+    response.writeHead(status, headers);
+    response.end(body);
+    timeRequest(one.name, status, performance.now() - one.startedAt);
+    const dull = status < 300 || status === 304 || status === 409;
+    if (dull && quietLogs) return;
+    log[status >= 500 ? 'error' : dull ? 'debug' : 'info'](
+      {
+        ...requestFields(one.requestId, one.traceparent),
+        route: one.name,
+        method: response.req.method,
+        path: one.path,
+        status,
+        ...(outcome.kind === 'problem' ? { code: outcome.code } : {}),
+        duration_ms: Math.round((performance.now() - one.startedAt) * 100) / 100,
+      },
+      'request',
+    );
+  }
+
+  function refusalOf(one: Active, error: unknown): Problem {
+    if (error instanceof RequestRefused) return error.problem;
+    if (error instanceof RetryableFault) {
+      // The line of the answer names the code; why is told once by whoever watches the dependency.
+      log.debug({ ...requestFields(one.requestId, one.traceparent), err: error }, 'a dependency is away');
+      const code: ProblemCode = isProblemCode(error.code) && CATALOGUE[error.code].status === 503 ? error.code : 'ledger_unavailable';
+      return problem(code, CATALOGUE[code].description, { headers: { 'retry-after': '1' } });
+    }
+    log.error({ ...requestFields(one.requestId, one.traceparent), err: error }, 'a bug: this request could not be answered');
+    return problem('internal_error', 'report the request_id; a retry with the same idempotency key is safe');
+  }
+
+  async function run(route: Route, request: Request, response: ServerResponse): Promise<void> {
+    const one = begin(request, response, route.name);
+    try {
+      const caller = route.scopes.length === 0 ? null : allowed(route, authenticate(request.headers));
+      if (caller !== null) {
+        const limited = await rateLimit(caller.userId);
+        if (limited !== null) {
+          write(
+            one,
+            wantsPage(request) ? { kind: 'answer', status: 302, headers: { ...limited.headers, location: waitingRoomUrl } } : limited,
+          );
+          return;
+        }
+      }
+      const body = route.method === 'POST' ? await readJsonObject(request) : NO_BODY;
+      const url = request.url;
+      const queryAt = url.indexOf('?');
+      const exchange: Exchange = {
+        request,
+        path: one.path,
+        params: request.params as Readonly<Record<string, string>>,
+        query: queryAt < 0 ? NO_QUERY : new URLSearchParams(url.slice(queryAt)),
+        requestId: one.requestId,
+        traceparent: one.traceparent,
+        receivedAt: one.receivedAt as EpochMs,
+        caller,
+        body,
+      };
+      write(one, await route.handle(exchange));
+    } catch (error) {
+      write(one, refusalOf(one, error));
+    }
+  }
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', false);
+  for (const [path, ofPath] of byPath(routes)) {
+    const at = app.route(path);
+    for (const route of ofPath) {
+      const handler = (request: Request, response: Response) => run(route, request, response);
+      if (route.method === 'POST') at.post(handler);
+      else at.get(handler);
+    }
+    const methods = ofPath.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    const allow = [...new Set(methods), 'OPTIONS'].join(', ');
+    at.all((request: Request, response: Response) => {
+      const one = begin(request, response, 'no_method');
+      if (request.method === 'OPTIONS') write(one, { kind: 'answer', status: 204, headers: { allow } });
+      else write(one, problem('method_not_allowed', `${request.path} takes ${allow}`, { headers: { allow } }));
+    });
+  }
+  app.use((request: Request, response: Response) => {
+    write(begin(request, response, 'no_route'), problem('not_found', 'no such path; the API begins with /v1/'));
+  });
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    const one = begin(request, response, 'no_route');
+    // Express throws this for a path that cannot be decoded.
+    if (error instanceof URIError)
+      write(
+        one,
+        problem('invalid_request', 'the path cannot be decoded', {
+          errors: [{ pointer: '', reason: 'has a bad percent encoding in its path' }],
+        }),
+      );
+    else write(one, refusalOf(one, error));
+  });
+
+  const server = createServer(
+    {
+      maxHeaderSize: headerBytesMax,
+      requestTimeout: requestSecondsMax * 1_000,
+      headersTimeout: requestSecondsMax * 1_000,
+      keepAliveTimeout: 75_000,
+      noDelay: true,
+      requireHostHeader: false,
+    },
+    app,
+  );
+  server.on('checkExpectation', app);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    refuseUnparsed(error, socket, errorsBaseUrl);
+  });
+  const late = setInterval(() => {
+    const dueBefore = Date.now() - answerMsMax;
+    for (const one of active) {
+      if (one.receivedAt > dueBefore) break;
+      if (!one.response.headersSent)
+        write(one, problem('deadline_exceeded', CATALOGUE.deadline_exceeded.description, { headers: { 'retry-after': '1' } }));
+    }
+  }, 1_000);
+  late.unref();
+
+  return {
+    listen: (host, port) => listen(server, host, port),
+    async stop() {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
+      server.closeIdleConnections();
+      await new Promise<void>((resolve) => {
+        draining = resolve;
+        if (active.size === 0) resolve();
+        setTimeout(resolve, drainMsMax).unref();
+      });
+      server.closeAllConnections();
+      clearInterval(late);
+      await closed;
+    },
+  };
+}
+
+const NO_QUERY = new URLSearchParams();
+
+function allowed(route: Route, caller: Caller | null): Caller {
+  if (caller === null) return unauthenticated('send Authorization: Bearer <JWT>');
+  if (!route.scopes.some((scope) => caller.scopes.includes(scope))) {
+    refuse('forbidden', `this needs the scope ${route.scopes.join(' or ')}; ask for a token that has it`);
+  }
+  return caller;
+}
+
+function wantsPage(request: IncomingMessage): boolean {
+  return request.method === 'GET' && request.headers.accept?.includes('text/html') === true;
+}
+
+function byPath(routes: readonly Route[]): Map<string, Route[]> {
+  const paths = new Map<string, Route[]>();
+  for (const route of routes) {
+    const ofPath = paths.get(route.path);
+    if (ofPath === undefined) paths.set(route.path, [route]);
+    else ofPath.push(route);
+  }
+  return paths;
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(
+        new TerminalFault('port_unavailable', `cannot listen on ${host}:${port} (${cause.message}); free it or set HTTP_PORT to another`, {
+          cause,
+        }),
+      );
+    });
+    server.listen({ host, port, backlog: 4_096 }, () => {
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+/** Answers what the HTTP parser itself refused: there is no request to speak of, so the bytes are written by hand. */
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket, errorsBaseUrl: string): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const code: ProblemCode =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'header_too_large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'request_timeout'
+        : 'invalid_request';
+  const { status, description } = CATALOGUE[code];
+  const requestId = requestIdOf(undefined);
+  const traceId = traceIdOf(traceparentOf(undefined));
+  const refusal = problem(code, code === 'invalid_request' ? 'this is not HTTP/1.1 as we read it' : description, { errors: [] });
+  const body = renderProblem(refusal, { requestId, traceId, instance: '', errorsBaseUrl });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nX-Request-Id: ${requestId}\r\nX-Trace-Id: ${traceId}\r\n` +
+      `Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

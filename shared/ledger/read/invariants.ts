@@ -1,0 +1,150 @@
+import type { Statement } from './reads.ts';
+
+/**
+ * What of the invariants one statement over a sale's tables can check: each gives a
+ * row for every violation, at most `violationsMax`, with what is wrong in `detail`.
+ * The whole check, with a replay of every decision, is `firstcome audit verify`.
+ */
+
+const violationsMax = 5;
+
+/** `null`: the tables alone cannot tell; `detail` says what checks it. */
+export interface InvariantCheck {
+  readonly id: string;
+  readonly statement: Statement | null;
+  readonly detail?: string;
+}
+
+const statement = (id: string, text: string): Statement => ({ name: `invariant_${id}`, text: `${text} LIMIT ${violationsMax}` });
+
+/** The log of the sale, parsed. */
+const LOG = `log AS (SELECT seq, command_offset, convert_from(leaf, 'UTF8')::jsonb AS event FROM events WHERE sale_no = $1)`;
+
+export const INVARIANT_CHECKS: readonly InvariantCheck[] = [
+  {
+    id: 'I1',
+    statement: statement(
+      'i1',
+      `WITH ${LOG}, moved AS (
+         SELECT seq, c.key AS sku, (c.value->>'total')::bigint AS total, (c.value->>'held')::bigint AS held, (c.value->>'sold')::bigint AS sold
+         FROM log, jsonb_each(coalesce(event->'counts', '{}'::jsonb)) AS c (key, value)
+         UNION ALL SELECT NULL, sku, total, held, sold FROM items WHERE sale_no = $1
+       )
+       SELECT format('%s at seq %s: held %s, sold %s, total %s', sku, coalesce(seq::text, 'now'), held, sold, total) AS detail
+       FROM moved WHERE held < 0 OR sold < 0 OR held + sold > total`,
+    ),
+  },
+  {
+    id: 'I2',
+    statement: statement(
+      'i2',
+      `WITH sums AS (
+         SELECT i.value->>'sku' AS sku,
+           sum((i.value->>'quantity')::bigint) FILTER (WHERE r.status IN ('held', 'paying')) AS held,
+           sum((i.value->>'quantity')::bigint) FILTER (WHERE r.status = 'confirmed') AS sold
+         FROM reservations r, jsonb_array_elements(r.items) AS i
+         WHERE r.sale_no = $1 AND r.status IN ('held', 'paying', 'confirmed') GROUP BY 1
+       )
+       SELECT format('%s: counters held %s, sold %s; reservations held %s, sold %s',
+         i.sku, i.held, i.sold, coalesce(s.held, 0), coalesce(s.sold, 0)) AS detail
+       FROM items i LEFT JOIN sums s ON s.sku = i.sku
+       WHERE i.sale_no = $1 AND (i.held <> coalesce(s.held, 0) OR i.sold <> coalesce(s.sold, 0))`,
+    ),
+  },
+  {
+    id: 'I3',
+    statement: statement(
+      'i3',
+      `SELECT format('seq %s at offset %s follows seq %s at offset %s', seq, command_offset, before, offset_before) AS detail
+       FROM (SELECT seq, command_offset, lag(seq, 1, 0::bigint) OVER w AS before, lag(command_offset, 1, -1::bigint) OVER w AS offset_before
+             FROM events WHERE sale_no = $1 WINDOW w AS (ORDER BY seq)) AS log
+       WHERE seq <> before + 1 OR command_offset < offset_before`,
+    ),
+    detail: 'seq dense and offsets ascending; the replay is done by firstcome audit verify',
+  },
+  {
+    id: 'I4',
+    statement: statement(
+      'i4',
+      `WITH ${LOG}, answers AS (
+         SELECT coalesce(event->>'order_id', event->>'key', event->>'reservation_id') AS key, seq, event->>'type' AS type FROM log
+         WHERE event ? 'fingerprint' AND coalesce(event->>'reason', '') <> 'idempotency_conflict'
+       ), twice AS (
+         SELECT key FROM answers GROUP BY key HAVING count(*) > 1
+       ), rows AS (
+         SELECT id::text AS key, decided_seq AS seq FROM reservations WHERE sale_no = $1
+         UNION ALL SELECT id::text, decided_seq FROM orders WHERE sale_no = $1
+         UNION ALL SELECT key::text, seq FROM requests WHERE sale_no = $1
+       )
+       SELECT format('request %s was decided more than once', key) AS detail FROM twice
+       UNION ALL
+       SELECT format('request %s: row and log differ (row seq %s, log seq %s)', coalesce(r.key, a.key), r.seq, a.seq)
+       FROM rows r FULL JOIN answers a ON a.key = r.key AND a.seq = r.seq WHERE a.key IS NULL OR r.key IS NULL`,
+    ),
+    detail: 'every decision has its row and no key has two; that the line holds no undecided request is checked by firstcome audit verify',
+  },
+  { id: 'I5', statement: null, detail: 'held by the fence of each commit; see the fault tests' },
+  { id: 'I6', statement: null, detail: 'held by answering after the commit only; see the fault tests' },
+  {
+    id: 'I7',
+    statement: statement(
+      'i7',
+      `WITH ${LOG}, keyed AS (
+         SELECT coalesce(event->>'order_id', event->>'key', event->>'reservation_id') AS key, event->>'fingerprint' AS fingerprint,
+           coalesce(event->>'reason', '') = 'idempotency_conflict' AS conflict
+         FROM log WHERE event ? 'fingerprint'
+       )
+       SELECT format('key %s was refused as reused with the fingerprint it was first used with', c.key) AS detail
+       FROM keyed c JOIN keyed f ON f.key = c.key AND NOT f.conflict WHERE c.conflict AND c.fingerprint = f.fingerprint`,
+    ),
+  },
+  {
+    id: 'I8',
+    statement: statement(
+      'i8',
+      `WITH ${LOG}, deadlines AS (
+         SELECT event->>'reservation_id' AS id, event->>'type' AS type, seq, (event->>'at')::timestamptz AS at,
+           max((event->>'expires_at')::timestamptz) OVER (PARTITION BY event->>'reservation_id' ORDER BY seq) AS deadline
+         FROM log WHERE event ? 'reservation_id'
+       )
+       SELECT format('reservation %s was released at %s, its deadline was %s (seq %s)', id, at, deadline, seq) AS detail
+       FROM deadlines WHERE type = 'reservation.expired' AND at < deadline`,
+    ),
+    detail: 'no hold was released before its deadline; how long after is told by firstcome audit verify',
+  },
+  {
+    id: 'I9',
+    statement: statement(
+      'i9',
+      `WITH ${LOG}, captured AS (
+         SELECT event->>'order_id' AS id,
+           count(*) FILTER (WHERE event->>'type' = 'payment.succeeded') AS succeeded,
+           count(*) FILTER (WHERE event->>'type' = 'order.confirmed') AS confirmed,
+           count(*) FILTER (WHERE event->>'type' = 'refund.requested') AS refunding,
+           count(*) FILTER (WHERE event->>'type' = 'refund.completed') AS refunded
+         FROM log WHERE event ? 'order_id' GROUP BY 1
+       )
+       SELECT format('order %s: %s payments, %s confirmations, %s refunds asked for, %s done', id, succeeded, confirmed, refunding, refunded) AS detail
+       FROM captured WHERE succeeded > 1 OR confirmed + refunding <> succeeded OR refunded > refunding`,
+    ),
+  },
+  {
+    id: 'I10',
+    statement: statement(
+      'i10',
+      `WITH log AS (
+         SELECT seq, hash, sha256('\\x00'::bytea || leaf) = hash AS genuine,
+           convert_from(leaf, 'UTF8')::jsonb->>'prev' AS prev,
+           coalesce(encode(lag(hash) OVER (ORDER BY seq), 'hex'), repeat('0', 64)) AS hash_before
+         FROM events WHERE sale_no = $1
+       )
+       SELECT format('seq %s: %s', seq, CASE WHEN genuine THEN 'prev is not the hash before' ELSE 'the leaf does not have its hash' END) AS detail
+       FROM log WHERE NOT genuine OR prev <> hash_before
+       UNION ALL
+       SELECT format('the sale''s head is not the hash of seq %s', s.seq) FROM sales s LEFT JOIN events e USING (sale_no, seq)
+       WHERE s.sale_no = $1 AND (e.hash IS NULL OR e.hash <> s.head)`,
+    ),
+    detail: 'the chain to the newest event; signed checkpoints are checked by firstcome audit verify',
+  },
+  { id: 'I11', statement: null, detail: 'the line is first in, first out; needs the clients’ own times, see the tests' },
+];
