@@ -22,9 +22,9 @@ test.each([
 });
 
 test.each([
-  [`4711 (node) S ${after.slice(5)}`, { state: 'S', startTicks: '987654' }],
-  [`4711 (a) b (c) R ${after.slice(5)}`, { state: 'R', startTicks: '987654' }],
-  ['4711 (node) S 1 2', null],
+  [`4711 (node) S ${after.slice(5)}`, { state: 'S', group: 1, startTicks: '987654' }],
+  [`4711 (a) b (c) R ${after.slice(5)}`, { state: 'R', group: 1, startTicks: '987654' }],
+  ['4711 (node) S 1 2 3', null],
   ['', null],
 ])('/proc/PID/stat: %s', (text, expected) => {
   expect(parseProcStat(text)).toEqual(expected);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /**
  * Which process a pid file means. A pid alone is not enough: after a crash or a
@@ -38,19 +38,20 @@ export function parsePidRecord(text: string): PidRecord | null {
 }
 
 /**
- * State and start time from the text of /proc/PID/stat. The second field is the
+ * State, process group and start time from the text of /proc/PID/stat. The second field is the
  * program's name in parentheses and may itself hold spaces and parentheses, so
  * the fields are counted from the last parenthesis. Null where it is something else.
  */
-export function parseProcStat(text: string): { state: string; startTicks: string } | null {
+export function parseProcStat(text: string): { state: string; group: number; startTicks: string } | null {
   const fields = text
     .slice(text.lastIndexOf(')') + 1)
     .trim()
     .split(/\s+/);
-  // Fields 3 (state) and 22 (start time) of proc(5).
+  // Fields 3 (state), 5 (process group) and 22 (start time) of proc(5).
   const state = fields[0];
+  const group = Number(fields[2]);
   const startTicks = fields[19];
-  return state !== undefined && startTicks !== undefined && /^\d+$/.test(startTicks) ? { state, startTicks } : null;
+  return state !== undefined && startTicks !== undefined && /^\d+$/.test(startTicks) ? { state, group, startTicks } : null;
 }
 
 /** When the process with this pid began; null where there is none (a zombie is none). */
@@ -59,10 +60,35 @@ export function startOf(pid: number): string | null {
 }
 
 function startFromProc(pid: number): string | null {
+  const stat = procStatOf(pid);
+  return stat === null ? null : `${stat.startTicks}@${bootId()}`;
+}
+
+/**
+ * Processes that the one of this identity left behind when it was killed, such as
+ * nginx's workers, which go on listening. `up` makes each part the leader of a group
+ * of its own; as long as a group has members its number is nobody else's pid. So
+ * where the leader is gone, members that are younger than it are its children.
+ * Empty on systems without /proc.
+ */
+export function orphansOf(identity: Identity): number[] {
+  const [ticks = '', boot] = identity.start.split('@');
+  if (process.platform !== 'linux' || boot !== bootId() || startOf(identity.pid) !== null) return [];
+  return readdirSync('/proc').flatMap((name) => {
+    const stat = /^\d+$/.test(name) ? procStatOf(Number(name)) : null;
+    return stat?.group === identity.pid && BigInt(stat.startTicks) >= BigInt(ticks) ? [Number(name)] : [];
+  });
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+/** Null for a process that is gone, or a zombie. */
+function procStatOf(pid: number): ReturnType<typeof parseProcStat> {
   try {
     const stat = parseProcStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    if (stat === null || stat.state === 'Z' || stat.state === 'X') return null;
-    return `${stat.startTicks}@${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}`;
+    return stat === null || stat.state === 'Z' || stat.state === 'X' ? null : stat;
   } catch {
     return null;
   }

@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { formatPidRecord, isAlive, startOf } from './identity.ts';
-import { goneWithin, runningRecord, startDetached, stopProcess, tailOf } from './processes.ts';
+import { formatPidRecord, isAlive, orphansOf, startOf } from './identity.ts';
+import { endOrphans, goneWithin, runningRecord, startDetached, stopProcess, tailOf } from './processes.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -47,6 +47,20 @@ test('a pid that belongs to another process now is left alone, and the stale fil
   expect(existsSync(pidFile)).toBe(false);
   expect(startOf(record.pid)).toBe(record.start);
   await stopProcess(join(folder, 'pid'), 'SIGKILL', 1_000);
+});
+
+test('what a killed process left behind is ended before it is started again', async () => {
+  const record = await start(
+    `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(waits)}], { stdio: 'inherit' }); setInterval(() => {}, 1000)`,
+  );
+  await untilLog('up');
+  process.kill(record.pid, 'SIGKILL');
+  await goneWithin(record, 5_000);
+  const [child, ...more] = orphansOf(record);
+  expect(more).toEqual([]);
+  expect(startOf(child!)).not.toBeNull();
+  await endOrphans(join(folder, 'pid'));
+  expect(startOf(child!)).toBeNull();
 });
 
 test('what ends by itself is noticed', async () => {

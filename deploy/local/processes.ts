@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, ren
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, StackFailure } from './failure.ts';
-import { formatPidRecord, isAlive, parsePidRecord, startOf, type PidRecord } from './identity.ts';
+import { formatPidRecord, isAlive, orphansOf, parsePidRecord, startOf, type PidRecord } from './identity.ts';
 import type { Command } from './part.ts';
 import type { ServerUser } from './server-user.ts';
 
@@ -11,12 +11,24 @@ import type { ServerUser } from './server-user.ts';
 const logBytesMax = 50 * 1024 * 1024;
 const tailBytesMax = 16 * 1024;
 const pollMs = 50;
+const orphansMsMax = 5_000;
 
 /** The pid file's record, where its process still runs; null otherwise. */
 export function runningRecord(pidFile: string): PidRecord | null {
   if (!existsSync(pidFile)) return null;
   const record = parsePidRecord(readFileSync(pidFile, 'utf8'));
   return record !== null && isAlive(record) ? record : null;
+}
+
+/** Ends what a killed process left running; see `orphansOf`. */
+export async function endOrphans(pidFile: string): Promise<void> {
+  const record = existsSync(pidFile) ? parsePidRecord(readFileSync(pidFile, 'utf8')) : null;
+  if (record === null) return;
+  const deadline = performance.now() + orphansMsMax;
+  for (let left = orphansOf(record); left.length > 0 && performance.now() < deadline; left = orphansOf(record)) {
+    for (const pid of left) send(pid, 'SIGKILL');
+    await pause(pollMs);
+  }
 }
 
 /**
@@ -68,6 +80,7 @@ export async function stopProcess(
 ): Promise<'stopped' | 'killed' | 'was not running'> {
   const record = runningRecord(pidFile);
   if (record === null) {
+    await endOrphans(pidFile);
     rmSync(pidFile, { force: true });
     return 'was not running';
   }
@@ -77,6 +90,7 @@ export async function stopProcess(
     send(record.pid, 'SIGKILL');
     await goneWithin(record, 5_000);
   }
+  await endOrphans(pidFile);
   rmSync(pidFile, { force: true });
   return stopped ? 'stopped' : 'killed';
 }

@@ -9,7 +9,7 @@ import { ensurePackages } from './packages.ts';
 import type { Part, StackContext } from './part.ts';
 import { allParts, selectParts } from './parts.ts';
 import { portFree } from './ports.ts';
-import { runningRecord, startDetached, tailOf } from './processes.ts';
+import { endOrphans, runningRecord, startDetached, tailOf } from './processes.ts';
 
 const readyMsMax = 90_000;
 const askEveryMs = 100;
@@ -68,6 +68,7 @@ async function startPart(context: StackContext, part: Part, started: Part[]): Pr
   const fresh = record === null;
   if (record === null) {
     const port = part.port(layout);
+    await endOrphans(pidFileOf(layout, part.name));
     await insistPortFree(part, port);
     try {
       await part.prepare(context);
