@@ -123,6 +123,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
   function end(error: Error): void {
     if (ended) return;
     ended = true;
+    consumer.disconnect().catch(() => undefined);
     options.onCrash(error);
   }
   consumer.on(consumer.events.CRASH, ({ payload }) => {
@@ -133,17 +134,12 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
     if (!payload.restart) end(rootCause(payload.error));
   });
 
-  async function eachBatch({
-    batch,
-    resolveOffset,
-    heartbeat,
-    commitOffsetsIfNecessary,
-    isRunning,
-    isStale,
-  }: Unbound<EachBatchPayload>): Promise<void> {
+  async function eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
+    const beat = (): Promise<void> => payload.heartbeat();
     const partition = batch.partition as Partition;
     for (const message of batch.messages) {
-      if (!isRunning() || isStale() || stopping.signal.aborted || ended) return;
+      if (!payload.isRunning() || payload.isStale() || stopping.signal.aborted || ended) return;
       const parsed = parseEventRecord(message, types);
       for (const why of parsed.poison) {
         poison += 1;
@@ -154,17 +150,17 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
       }
       if (parsed.range !== null && parsed.events.length > 0) {
         const { events, range } = parsed;
-        const handled = await whileBeating(heartbeat, () => untilDone(() => options.onEvents(partition, events, range)));
+        const handled = await whileBeating(beat, (inGroup) => untilDone(() => options.onEvents(partition, events, range), inGroup));
         if (!handled) return;
       }
-      resolveOffset(message.offset);
-      await commitOffsetsIfNecessary();
-      await heartbeat();
+      payload.resolveOffset(message.offset);
+      await payload.commitOffsetsIfNecessary();
+      await beat();
     }
   }
 
-  /** Calls until it resolves; false where the consumer is stopped before that. An error that is no RetryableFault ends the consumer. */
-  async function untilDone(work: () => Promise<void>): Promise<boolean> {
+  /** Calls until it resolves; false where the consumer is stopped, or may have lost the partition, before that. An error that is no RetryableFault ends the consumer. */
+  async function untilDone(work: () => Promise<void>, inGroup: () => boolean): Promise<boolean> {
     for (let retryMs = retryMsMin; ; retryMs = Math.min(retryMsMax, retryMs * 2)) {
       try {
         await work();
@@ -178,7 +174,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
         }
         log.warn({ topic, code: error.code, error: error.message, retryMs }, 'the handler of events is called again');
       }
-      if (!(await pause(retryMs * (0.5 + Math.random() / 2), stopping.signal))) return false;
+      if (!(await pause(retryMs * (0.5 + Math.random() / 2), stopping.signal)) || !inGroup()) return false;
     }
   }
 
@@ -212,22 +208,22 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
   };
 }
 
-/** kafkajs declares methods, hands out functions. */
-type Unbound<T> = { [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (this: void, ...args: A) => R : T[K] };
-
 async function startConsumer(consumer: Consumer, topic: string, start: (run: Consumer['run']) => Promise<void>): Promise<void> {
   await consumer.connect();
   await consumer.subscribe({ topics: [topic], fromBeginning: true });
   await start((config) => consumer.run(config));
 }
 
-/** Keeps the membership alive while `work` takes its time; a rebalance shows at the next beat after it. */
-async function whileBeating<T>(heartbeat: () => Promise<void>, work: () => Promise<T>): Promise<T> {
+/** Keeps the membership alive while `work` takes its time; `work` can ask whether a beat has failed, as it does when the group rebalances. */
+async function whileBeating<T>(beat: () => Promise<void>, work: (inGroup: () => boolean) => Promise<T>): Promise<T> {
+  let inGroup = true;
   const timer = setInterval(() => {
-    heartbeat().catch(() => undefined);
+    beat().catch(() => {
+      inGroup = false;
+    });
   }, heartbeatMs);
   try {
-    return await work();
+    return await work(() => inGroup);
   } finally {
     clearInterval(timer);
   }

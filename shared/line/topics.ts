@@ -1,4 +1,4 @@
-import type { Admin, ConfigResourceTypes } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { TerminalFault } from '#shared/faults/faults.ts';
 import { createKafka, type KafkaAccess } from './kafka-client.ts';
 
@@ -12,7 +12,7 @@ export const commandBytesMax = 8 * 1024 * 1024;
 const recordOverheadBytesMax = 1024 * 1024;
 
 /** kafkajs's ConfigResourceTypes.TOPIC, which Node does not find among the exports of a CommonJS module that spreads. */
-const topicResource = 2 as ConfigResourceTypes.TOPIC;
+const topicResource = 2;
 
 export interface TopicOptions extends KafkaAccess {
   readonly topic: string;

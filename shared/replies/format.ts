@@ -1,0 +1,115 @@
+import { OrderId, SaleId, Seq } from '#schemas/ids.ts';
+import type { Reply } from './replies.ts';
+
+/**
+ * How replies travel by Redis: one message for each API process and batch, one
+ * line for each reply. `d <waiter> <leaf>`, `r <waiter> <sale> <seq>`, `u <waiter> <sale>`.
+ * A leaf is canonical JSON and so has no newline. Orders: one id a line.
+ */
+
+export const ordersChannel = 'firstcome:orders';
+
+export function repliesChannel(instance: string): string {
+  return `firstcome:replies:${instance}`;
+}
+
+const instancePattern = /^[A-Za-z0-9_.-]{1,64}$/;
+const waiterPattern = /^[a-z0-9]{1,32}$/;
+
+export function isInstance(instance: string): boolean {
+  return instancePattern.test(instance);
+}
+
+export function toReplyTo(instance: string, waiter: string): string {
+  return `${instance}/${waiter}`;
+}
+
+export interface EncodedReplies {
+  /** Message for each instance. */
+  readonly messages: ReadonlyMap<string, string>;
+  /** Replies whose `replyTo` is none of ours, or that cannot be told on one line. */
+  readonly unaddressed: number;
+}
+
+export function encodeReplies(replies: readonly Reply[]): EncodedReplies {
+  const lines = new Map<string, string[]>();
+  let unaddressed = 0;
+  for (const reply of replies) {
+    const slash = reply.replyTo.indexOf('/');
+    const instance = reply.replyTo.slice(0, Math.max(0, slash));
+    const waiter = reply.replyTo.slice(slash + 1);
+    const line = toLine(reply, waiter);
+    if (!instancePattern.test(instance) || !waiterPattern.test(waiter) || line.includes('\n')) {
+      unaddressed += 1;
+      continue;
+    }
+    const others = lines.get(instance);
+    if (others === undefined) lines.set(instance, [line]);
+    else others.push(line);
+  }
+  return { messages: new Map([...lines].map(([instance, texts]) => [instance, texts.join('\n')])), unaddressed };
+}
+
+function toLine(reply: Reply, waiter: string): string {
+  switch (reply.kind) {
+    case 'decided':
+      return `d ${waiter} ${reply.leaf}`;
+    case 'repeated':
+      return `r ${waiter} ${reply.saleId} ${reply.seq}`;
+    case 'unknown_sale':
+      return `u ${waiter} ${reply.saleId}`;
+  }
+}
+
+/** Total: a line that is none of ours is counted and passed over. A leaf is not looked into here. */
+export function parseReplies(instance: string, message: string): { readonly replies: readonly Reply[]; readonly malformed: number } {
+  const replies: Reply[] = [];
+  let malformed = 0;
+  for (const line of message.split('\n')) {
+    const reply = parseLine(instance, line);
+    if (reply === null) malformed += 1;
+    else replies.push(reply);
+  }
+  return { replies, malformed };
+}
+
+function parseLine(instance: string, line: string): Reply | null {
+  const space = line.indexOf(' ', 2);
+  if (line[1] !== ' ' || space === -1) return null;
+  const waiter = line.slice(2, space);
+  if (!waiterPattern.test(waiter)) return null;
+  const replyTo = toReplyTo(instance, waiter);
+  const rest = line.slice(space + 1);
+  switch (line[0]) {
+    case 'd':
+      return rest.startsWith('{') && rest.endsWith('}') ? { kind: 'decided', replyTo, leaf: rest } : null;
+    case 'r': {
+      const [sale, seqText, ...more] = rest.split(' ');
+      const saleId = SaleId.safeParse(sale);
+      const seq = Seq.safeParse(/^[0-9]+$/.test(seqText ?? '') ? Number(seqText) : undefined);
+      return saleId.success && seq.success && more.length === 0 ? { kind: 'repeated', replyTo, saleId: saleId.data, seq: seq.data } : null;
+    }
+    case 'u': {
+      const saleId = SaleId.safeParse(rest);
+      return saleId.success ? { kind: 'unknown_sale', replyTo, saleId: saleId.data } : null;
+    }
+    default:
+      return null;
+  }
+}
+
+export function encodeOrders(orders: readonly OrderId[]): string {
+  return orders.join('\n');
+}
+
+/** Total, like `parseReplies`. */
+export function parseOrders(message: string): { readonly orders: readonly OrderId[]; readonly malformed: number } {
+  const orders: OrderId[] = [];
+  let malformed = 0;
+  for (const line of message.split('\n')) {
+    const order = OrderId.safeParse(line);
+    if (order.success) orders.push(order.data);
+    else malformed += 1;
+  }
+  return { orders, malformed };
+}

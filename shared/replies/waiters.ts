@@ -1,0 +1,120 @@
+/**
+ * Many who each wait for something with a name, for a time of their own, with one
+ * timer for all of them: deadlines stand in slots of one tick, and one sweep a tick
+ * looks into the slots that are due. Someone who was answered before that is only
+ * forgotten when the slot comes up, which costs nothing at the moment of the answer.
+ */
+export interface Waiters<T> {
+  /** null after `timeoutMs` (at most one tick later), or at once where `waitersMax` wait already. */
+  readonly wait: (name: string, timeoutMs: number) => Promise<T | null>;
+  /** Answers everyone who waits for the name; how many that were. */
+  readonly answer: (name: string, value: T | null) => number;
+  readonly waiting: () => number;
+  /** How often nobody more was let in, since the start. */
+  readonly refused: () => number;
+  /** Answers everyone with null. */
+  readonly close: () => void;
+}
+
+interface Waiter<T> {
+  readonly name: string;
+  readonly deadline: number;
+  resolve: ((value: T | null) => void) | null;
+}
+
+export interface WaitersClock {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** Calls `work` each `ms` until the returned function is called. */
+  every(ms: number, work: () => void): () => void;
+}
+
+export const realWaitersClock: WaitersClock = {
+  now: () => performance.now(),
+  every: (ms, work) => {
+    const timer = setInterval(work, ms);
+    return () => {
+      clearInterval(timer);
+    };
+  },
+};
+
+export function createWaiters<T>(waitersMax: number, tickMs: number, clock: WaitersClock = realWaitersClock): Waiters<T> {
+  const byName = new Map<string, Waiter<T>[]>();
+  const slots = new Map<number, Waiter<T>[]>();
+  let sweptTick = 0;
+  let waiting = 0;
+  let refused = 0;
+  let stopSweep: (() => void) | null = null;
+
+  function settle(waiter: Waiter<T>, value: T | null): boolean {
+    const { resolve } = waiter;
+    if (resolve === null) return false;
+    waiter.resolve = null;
+    waiting -= 1;
+    resolve(value);
+    return true;
+  }
+
+  function sweep(): void {
+    const tick = Math.floor(clock.now() / tickMs);
+    for (; sweptTick < tick; sweptTick += 1) {
+      const due = slots.get(sweptTick);
+      if (due === undefined) continue;
+      slots.delete(sweptTick);
+      for (const waiter of due) {
+        if (!settle(waiter, null)) continue;
+        const others = (byName.get(waiter.name) ?? []).filter((other) => other !== waiter);
+        if (others.length === 0) byName.delete(waiter.name);
+        else byName.set(waiter.name, others);
+      }
+    }
+    if (slots.size === 0) {
+      stopSweep?.();
+      stopSweep = null;
+    }
+  }
+
+  function keep(waiter: Waiter<T>): void {
+    const slot = Math.floor(waiter.deadline / tickMs);
+    const others = slots.get(slot);
+    if (others === undefined) slots.set(slot, [waiter]);
+    else others.push(waiter);
+    if (stopSweep === null) {
+      sweptTick = Math.floor(clock.now() / tickMs);
+      stopSweep = clock.every(tickMs, sweep);
+    }
+  }
+
+  return {
+    wait: (name, timeoutMs) => {
+      if (waiting >= waitersMax) {
+        refused += 1;
+        return Promise.resolve(null);
+      }
+      return new Promise((resolve) => {
+        const waiter: Waiter<T> = { name, deadline: clock.now() + Math.max(0, timeoutMs), resolve };
+        waiting += 1;
+        const others = byName.get(name);
+        if (others === undefined) byName.set(name, [waiter]);
+        else others.push(waiter);
+        keep(waiter);
+      });
+    },
+    answer: (name, value) => {
+      const named = byName.get(name);
+      if (named === undefined) return 0;
+      byName.delete(name);
+      return named.filter((waiter) => settle(waiter, value)).length;
+    },
+    waiting: () => waiting,
+    refused: () => refused,
+    close: () => {
+      stopSweep?.();
+      stopSweep = null;
+      for (const named of byName.values()) for (const waiter of named) settle(waiter, null);
+      byName.clear();
+      slots.clear();
+    },
+  };
+}
