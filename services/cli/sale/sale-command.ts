@@ -12,6 +12,7 @@ import {
   type NewSale,
   type SaleItemBody,
 } from './sale-calls.ts';
+import { parseItem } from './sale-item.ts';
 import { reportText, salesText, saleText } from './sale-text.ts';
 
 /** `firstcome sale ...`: what an operator does to a sale, over the API. */
@@ -112,15 +113,9 @@ function newSale(name: string, flags: CreateFlags, now: number): NewSale {
   };
 }
 
-/** `print:100:4900:EUR:Signed print`; the name may hold colons and is the sku where it is absent. */
-export function parseItem(text: string): SaleItemBody {
-  const [sku = '', quantity = '', price = '', currency = '', ...name] = text.split(':');
-  if (!/^\d+$/.test(quantity) || !/^\d+$/.test(price) || !/^[A-Z]{3}$/.test(currency)) {
-    throw new InvalidArgumentError('Write it as sku:quantity:price:currency, the price in minor units: print:100:4900:EUR');
-  }
-  return { sku, name: name.length === 0 ? sku : name.join(':'), unit_price: Number(price), currency, quantity: Number(quantity) };
-}
-
 function collectItems(text: string, items: SaleItemBody[]): SaleItemBody[] {
-  return [...items, parseItem(text)];
+  const item = parseItem(text);
+  if (item === null)
+    throw new InvalidArgumentError('Write it as sku:quantity:price:currency, the price in minor units: print:100:4900:EUR');
+  return [...items, item];
 }
