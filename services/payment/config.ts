@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TerminalFault } from '#shared/faults/faults.ts';
 import { parseEnvironment, type Environment } from '#shared/config/environment.ts';
 import { databaseUrl, httpHost, httpUrl, instanceId, kafkaBrokers, logLevel, port, wholeNumber } from '#shared/config/pieces.ts';
 
@@ -20,11 +21,21 @@ const schema = z.object({
   PAYMENT_TRIES_MAX: wholeNumber(1, 100).default(10),
   /** 500 payments a second need 500 places at a gateway that takes a second. */
   PAYMENT_CALLS_MAX: wholeNumber(1, 5_000).default(512),
-  /** How long after a crash its payments are taken up by another worker; never less than a call and its report may take. */
-  PAYMENT_LEASE_MS: wholeNumber(100, 600_000).default(15_000),
+  /**
+   * How long after a crash its payments are taken up by another worker; more than a call and its report may take.
+   * Absent: 10 s more than PAYMENT_TIMEOUT_MS.
+   */
+  PAYMENT_LEASE_MS: wholeNumber(100, 600_000).optional(),
 });
 
+export type PaymentConfig = z.output<typeof schema> & { readonly leaseMs: number };
+
 /** Throws TerminalFault `environment_invalid`. */
-export function parsePaymentConfig(environment: Environment): z.output<typeof schema> {
-  return parseEnvironment(schema, environment);
+export function parsePaymentConfig(environment: Environment): PaymentConfig {
+  const config = parseEnvironment(schema, environment);
+  const leaseMs = config.PAYMENT_LEASE_MS ?? config.PAYMENT_TIMEOUT_MS + 10_000;
+  if (leaseMs <= config.PAYMENT_TIMEOUT_MS) {
+    throw new TerminalFault('environment_invalid', 'PAYMENT_LEASE_MS must be greater than PAYMENT_TIMEOUT_MS, or be left out');
+  }
+  return { ...config, leaseMs };
 }

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { openPool } from '#shared/ledger/connections.ts';
 import { createEnqueuer } from '#shared/line/enqueue.ts';
-import { consumeSaleEvents } from '#shared/line/sale-events.ts';
 import { createGateway } from '#shared/payments/gateway.ts';
 import { EXIT, superviseProcess } from '#shared/telemetry/lifecycle.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
 import { startOperatorServer, type Dependency } from '#shared/telemetry/operator-server.ts';
 import { parsePaymentConfig } from './config.ts';
-import { PAYMENT_EVENT_TYPES } from './enroll.ts';
+import { PAYMENT_EVENT_TYPES } from '#shared/payments/enroll.ts';
+import { followEvents } from './follow-events.ts';
 import { paymentMetrics } from './metrics.ts';
 import { answerManual } from './operator-routes.ts';
 import { encode, startPaymentService } from './service.ts';
@@ -38,18 +38,35 @@ const service = startPaymentService({
   metrics: paymentMetrics(metrics),
   log,
   callsMax: config.PAYMENT_CALLS_MAX,
-  leaseMs: config.PAYMENT_LEASE_MS,
+  leaseMs: config.leaseMs,
   retryBaseMs: config.PAYMENT_RETRY_BASE_MS,
   triesMax: config.PAYMENT_TRIES_MAX,
   random: Math.random,
 });
 
+const events = followEvents({
+  brokers: config.KAFKA_BROKERS,
+  groupId: 'payment',
+  types: PAYMENT_EVENT_TYPES,
+  onEvents: (_partition, decided) => service.takeIn(decided),
+  onCrash(error) {
+    log.fatal({ err: error }, 'events can no longer be read; ending, to be started anew');
+    process.exit(EXIT.terminal);
+  },
+  log,
+});
+
+/** @param reason why it is not ready; null where it is */
+function dependency(name: string, reason: string | null): Dependency {
+  return reason === null ? { name, ready: true } : { name, ready: false, reason };
+}
+
 async function ledgerState(): Promise<Dependency> {
   try {
     await pool.query('SELECT 1');
-    return { name: 'postgresql', ready: true };
+    return dependency('postgresql', null);
   } catch (error) {
-    return { name: 'postgresql', ready: false, reason: String(error) };
+    return dependency('postgresql', String(error));
   }
 }
 
@@ -60,33 +77,18 @@ const operators = await startOperatorServer({
   log,
   readiness: async () => [
     await ledgerState(),
-    enqueuer.health().status === 'ready'
-      ? { name: 'kafka', ready: true }
-      : { name: 'kafka', ready: false, reason: 'the newest request to Kafka failed or hangs' },
-    service.gatewayAway()
-      ? { name: 'payment gateway', ready: false, reason: 'it does not answer; calls wait' }
-      : { name: 'payment gateway', ready: true },
+    dependency('events of sales', events.reason()),
+    dependency('kafka', enqueuer.health().status === 'ready' ? null : 'the newest request to Kafka failed or hangs'),
+    dependency('payment gateway', service.gatewayAway() ? 'it does not answer; calls wait' : null),
   ],
   furtherRoutes: (request, response) => answerManual(service, request, response),
-});
-
-const consumer = consumeSaleEvents({
-  brokers: config.KAFKA_BROKERS,
-  groupId: 'payment',
-  types: PAYMENT_EVENT_TYPES,
-  onEvents: (_partition, events) => service.takeIn(events),
-  onCrash(error) {
-    log.fatal({ err: error }, 'events can no longer be read; ending, to be started anew');
-    process.exit(EXIT.terminal);
-  },
-  log,
 });
 
 superviseProcess({
   process,
   log,
   async stop() {
-    await (await consumer).stop();
+    await events.stop();
     await service.stop(stepsWaitMsMax);
     await Promise.all([operators.close(), enqueuer.close()]);
     gateway.close();

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Pool } from 'pg';
+import type { Backlog } from '#shared/payments/backlog.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 
 /** What operators see of payments. */
@@ -9,15 +9,6 @@ export interface PaymentMetrics {
   readonly setInFlight: (steps: number) => void;
   readonly setGatewayAway: (away: boolean) => void;
   readonly setBacklog: (backlog: Backlog) => void;
-}
-
-export interface Backlog {
-  /** Waiting for a step, retries included. */
-  readonly pending: number;
-  /** On the manual-intervention list. */
-  readonly manual: number;
-  /** How long the longest waiting step has been due; 0 where none is. */
-  readonly overdueSeconds: number;
 }
 
 export function paymentMetrics(metrics: Metrics): PaymentMetrics {
@@ -61,14 +52,4 @@ export function paymentMetrics(metrics: Metrics): PaymentMetrics {
       overdue.set(backlog.overdueSeconds);
     },
   };
-}
-
-/** Both counts are answered by small partial indexes. Throws what pg throws. */
-export async function readBacklog(pool: Pick<Pool, 'query'>): Promise<Backlog> {
-  const { rows } = await pool.query<Backlog>(
-    `SELECT (SELECT count(*)::int FROM payments WHERE due_at IS NOT NULL) AS pending,
-            (SELECT count(*)::int FROM payments WHERE state IN ('manual', 'refund_manual')) AS manual,
-            (SELECT coalesce(greatest(0, extract(epoch FROM now() - min(due_at))), 0)::float8 FROM payments WHERE due_at IS NOT NULL) AS "overdueSeconds"`,
-  );
-  return rows[0] ?? { pending: 0, manual: 0, overdueSeconds: 0 };
 }

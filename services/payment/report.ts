@@ -2,7 +2,7 @@ import type { Command } from '#schemas/command.ts';
 import { COMMAND_VERSION } from '#schemas/command.ts';
 import type { OrderId, ReservationId, SaleId } from '#schemas/ids.ts';
 import type { PaymentFact, PaymentState } from '#shared/payments/states.ts';
-import type { DuePayment } from './claim.ts';
+import type { DuePayment } from '#shared/payments/claim.ts';
 
 /** The result as a command for the sale's line, and the fact that holds once it stands there; null where there is nothing to tell. */
 export function reportOf(

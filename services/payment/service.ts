@@ -10,10 +10,11 @@ import type { PaymentState } from '#shared/payments/states.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { nextAttempt, RETRY_POLICY } from './backoff.ts';
 import { BREAKER_FAILURES_MAX, createBreaker } from './breaker.ts';
-import { claimDue, type DuePayment } from './claim.ts';
-import { enroll } from './enroll.ts';
+import { claimDue, type DuePayment } from '#shared/payments/claim.ts';
+import { enroll } from '#shared/payments/enroll.ts';
 import { gather } from './gather.ts';
-import { readBacklog, type PaymentMetrics } from './metrics.ts';
+import type { PaymentMetrics } from './metrics.ts';
+import { readBacklog } from '#shared/payments/backlog.ts';
 import type { ManualPorts } from './operator-routes.ts';
 import { takeStep } from './step.ts';
 import { startWorkPool } from './work.ts';
@@ -44,7 +45,7 @@ export interface PaymentServiceOptions {
 
 /** Facts in one statement. */
 const factsMax = 500;
-const pollMs = 500;
+const pollMs = 250;
 const backlogEveryMs = 5_000;
 
 export function startPaymentService(options: PaymentServiceOptions): PaymentService {

@@ -2,7 +2,7 @@ import type { Partition } from '#schemas/ids.ts';
 import type { ChargeOutcome, RefundOutcome } from '#shared/payments/gateway.ts';
 import type { RecordedFact } from '#shared/payments/record-facts.ts';
 import { TRANSITIONS, type PaymentState } from '#shared/payments/states.ts';
-import type { DuePayment } from './claim.ts';
+import type { DuePayment } from '#shared/payments/claim.ts';
 import { takeStep } from './step.ts';
 
 const due: DuePayment = {

@@ -3,7 +3,7 @@ import type { Partition } from '#schemas/ids.ts';
 import type { ChargeOutcome, PaymentGateway, RefundOutcome, Unanswered } from '#shared/payments/gateway.ts';
 import type { RecordedFact } from '#shared/payments/record-facts.ts';
 import type { PaymentState } from '#shared/payments/states.ts';
-import type { DuePayment } from './claim.ts';
+import type { DuePayment } from '#shared/payments/claim.ts';
 import { reportOf } from './report.ts';
 
 /** What a step needs of the world. */

@@ -1,4 +1,4 @@
-import type { DuePayment } from './claim.ts';
+import type { DuePayment } from '#shared/payments/claim.ts';
 
 /**
  * The bounded pool of workers. One loop claims what is due, a batch at a time, and

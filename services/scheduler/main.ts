@@ -9,9 +9,9 @@ import { openLog } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
 import { startOperatorServer } from '#shared/telemetry/operator-server.ts';
 import { parseSchedulerConfig } from './config.ts';
-import { createLeadership } from './leadership.ts';
+import { createLeadership } from '#shared/ledger/leadership.ts';
 import { schedulerMetrics } from './metrics.ts';
-import { releaseUnscheduledLines } from './release-lines.ts';
+import { releaseUnscheduledLines } from '#shared/ledger/release-lines.ts';
 import { runSchedule } from './schedule.ts';
 
 /** The scheduler: opens and closes sales and ticks their lines. Several may run; one is active. */

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { CONNECT_MS_MAX } from '#shared/ledger/connections.ts';
+import { CONNECT_MS_MAX } from './connections.ts';
 
 /**
  * One scheduler is active: the one whose database session holds an advisory lock.
@@ -9,7 +9,7 @@ import { CONNECT_MS_MAX } from '#shared/ledger/connections.ts';
  */
 
 /** Any number that nothing else in this database locks. */
-const LOCK_KEY = 7_241_105;
+const SCHEDULER_LOCK = 7_241_105;
 
 const queryMsMax = 3_000;
 /** A leader whose machine has vanished is noticed by the server after 5 + 3 x 2 s. */
@@ -38,7 +38,7 @@ export function createLeadership(databaseUrl: string, onError: (error: unknown) 
   async function open(): Promise<Client> {
     const client = new Client({
       connectionString: databaseUrl,
-      application_name: 'firstcome-scheduler-leader',
+      application_name: 'firstcome-leader',
       connectionTimeoutMillis: CONNECT_MS_MAX,
       query_timeout: queryMsMax,
       statement_timeout: queryMsMax,
@@ -58,7 +58,7 @@ export function createLeadership(databaseUrl: string, onError: (error: unknown) 
         const client = before ?? (await open());
         if (leading) await client.query('SELECT 1');
         else {
-          const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [LOCK_KEY]);
+          const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [SCHEDULER_LOCK]);
           leading = session === client && rows[0]?.locked === true;
         }
         return leading;

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Partition } from '#schemas/ids.ts';
-import type { PaymentState } from '#shared/payments/states.ts';
+import type { PaymentState } from './states.ts';
 
 /** One order whose next step is due, leased to the worker that claimed it. */
 export interface DuePayment {

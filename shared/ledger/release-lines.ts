@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { withLedgerFaults } from '#shared/ledger/ledger-fault.ts';
+import { withLedgerFaults } from './ledger-fault.ts';
 
 /**
  * A creation that was given up between taking a line and putting the sale on it

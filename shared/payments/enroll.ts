@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Event } from '#schemas/event.ts';
-import { recordFacts } from '#shared/payments/record-facts.ts';
+import { recordFacts } from './record-facts.ts';
 
 type CheckoutRequested = Extract<Event, { type: 'checkout.requested' }>;
 type RefundRequested = Extract<Event, { type: 'refund.requested' }>;

@@ -1,0 +1,45 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { RetryableFault } from '#shared/faults/faults.ts';
+import { consumeSaleEvents } from '#shared/line/sale-events.ts';
+import type { ConsumeSaleEventsOptions, SaleEventsConsumer } from '#shared/line/line.ts';
+
+/** Reading the events of all sales, from the moment Kafka is there. */
+export interface EventsFollowed {
+  /** Why nothing is read at present; null where it is. */
+  readonly reason: () => string | null;
+  readonly stop: () => Promise<void>;
+}
+
+const retryMs = 1_000;
+
+/** Joins the group as soon as Kafka lets it: a payment service that starts before Kafka takes up its retries meanwhile. */
+export function followEvents(options: ConsumeSaleEventsOptions): EventsFollowed {
+  const stopping = new AbortController();
+  let reason: string | null = 'not in its group yet';
+
+  async function join(): Promise<SaleEventsConsumer | null> {
+    while (!stopping.signal.aborted) {
+      try {
+        const consumer = await consumeSaleEvents(options);
+        reason = null;
+        return consumer;
+      } catch (error) {
+        if (!(error instanceof RetryableFault)) throw error;
+        reason = error.message;
+        options.log?.warn({ err: error }, 'the events of sales cannot be read yet; trying again');
+        await wait(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      }
+    }
+    return null;
+  }
+
+  const joined = join();
+  joined.catch(options.onCrash);
+  return {
+    reason: () => reason,
+    async stop() {
+      stopping.abort();
+      await (await joined)?.stop();
+    },
+  };
+}
