@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { UserRef, SaleId } from '#schemas/ids.ts';
 import { reservationId, userRef } from '#shared/ids/derive.ts';
 import { createHttpPool } from '#shared/load/http-pool.ts';
-import { changeSale, availabilityOf, createSale, reportOf } from '../sale/sale-calls.ts';
+import { availabilityOf, changeSale, createSale, reportOf, showSale } from '../sale/sale-calls.ts';
 import type { Surroundings } from '../stack/surroundings.ts';
 import { writerThatOwns } from '../stack/writer-owner.ts';
 import { chargesFor } from './charges.ts';
@@ -130,7 +130,7 @@ export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<D
 async function untilOpen(surroundings: Surroundings, saleId: string): Promise<void> {
   const deadline = performance.now() + 15_000;
   for (;;) {
-    const { status } = await availabilityOf(surroundings.call, saleId);
+    const { status } = await showSale(surroundings.call, saleId);
     if (status === 'open') return;
     if (performance.now() > deadline)
       throw new Error(`The sale is ${status} and does not open. Look at the writer's log: firstcome status`);
