@@ -1,0 +1,189 @@
+import type { Epoch, EpochMs, Offset, Partition, SaleId, SaleNo, Seq, Sku } from '#schemas/ids.ts';
+import type { SaleTerms } from '#schemas/terms.ts';
+import { assert } from '#shared/faults/assert.ts';
+import type { Batch, CommitOutcome, LoadedSale, Lookup, OutboxEvent, Position, TakeOverOutcome } from '#shared/ledger/ledger.ts';
+import { project } from '#shared/ledger/project.ts';
+import type { EventRow, ItemRow, OrderRow, RequestRow, ReservationRow, SaleRow } from '#shared/ledger/rows.ts';
+import type { EarlierDecision, Known } from '#shared/sale/snapshot.ts';
+
+type Live<T> = { -readonly [K in keyof T]: T[K] };
+
+interface PartitionRow extends Live<Omit<Position, 'partition'>> {
+  owner: string | null;
+  leaseUntil: number;
+}
+
+/** The ledger's tables in memory, each call atomic: what the writer's tests need of PostgreSQL. */
+export function createMemoryDatabase(now: () => EpochMs) {
+  const partitions = new Map<Partition, PartitionRow>();
+  const lines = new Map<SaleId, { readonly saleNo: SaleNo; readonly partition: Partition }>();
+  const terms = new Map<SaleNo, SaleTerms>();
+  const sales = new Map<SaleNo, SaleRow>();
+  const items = new Map<string, Live<ItemRow>>();
+  const reservations = new Map<string, Live<ReservationRow>>();
+  const orders = new Map<string, Live<OrderRow>>();
+  const requests = new Map<string, RequestRow>();
+  const events: EventRow[] = [];
+  const saleIdOf = (saleNo: SaleNo): SaleId => {
+    for (const [saleId, line] of lines) if (line.saleNo === saleNo) return saleId;
+    throw new Error(`no line of sale ${String(saleNo)}`);
+  };
+
+  function load(partition: Partition, saleId: SaleId): LoadedSale | { kind: 'unborn'; saleNo: SaleNo } | null {
+    const line = lines.get(saleId);
+    if (line?.partition !== partition) return null;
+    const { saleNo } = line;
+    const sale = sales.get(saleNo);
+    const promised = terms.get(saleNo);
+    if (sale === undefined || promised === undefined) return { kind: 'unborn', saleNo };
+    const own = [...reservations.values()].filter((reservation) => reservation.saleNo === saleNo);
+    const bought = new Map<string, number>();
+    for (const { user, status, items: granted } of own)
+      if (status === 'confirmed' && promised.per_user_limit !== null)
+        bought.set(user, (bought.get(user) ?? 0) + granted.reduce((sum, { quantity }) => sum + quantity, 0));
+    return {
+      kind: 'loaded',
+      saleNo,
+      head: sale.head,
+      snapshot: {
+        saleId,
+        terms: promised,
+        status: sale.status,
+        seq: sale.seq,
+        items: [...items.values()].filter((item) => item.saleNo === saleNo).sort((a, b) => a.position - b.position),
+        live: own.flatMap((reservation) =>
+          reservation.status === 'held' || reservation.status === 'waitlisted' || reservation.status === 'paying'
+            ? [{ ...reservation, status: reservation.status }]
+            : [],
+        ),
+        orders: [...orders.values()].flatMap((order) =>
+          order.saleNo === saleNo &&
+          (order.status === 'pending' || order.status === 'refunding' || (order.status === 'failed' && !order.paymentSettled))
+            ? [{ ...order, status: order.status, items: reservations.get(order.reservationId)?.items ?? [] }]
+            : [],
+        ),
+        bought: [...bought].map(([user, units]) => ({ user: user as ReservationRow['user'], units })),
+      },
+    };
+  }
+
+  function changed<T extends object>(row: Live<T> | undefined, change: Partial<T>): void {
+    assert(row !== undefined, 'a row that changes is there');
+    for (const [name, value] of Object.entries(change)) if (value !== null) Object.assign(row, { [name]: value });
+  }
+
+  return {
+    events,
+    reservations,
+    partitions,
+    /** What POST /v1/sales writes before it puts `sale.schedule` on the line. */
+    createLine(saleId: SaleId, partition: Partition): SaleNo {
+      const saleNo = (lines.size + 1) as SaleNo;
+      lines.set(saleId, { saleNo, partition });
+      return saleNo;
+    },
+    eventsOf: (saleId: SaleId) => events.filter(({ sealed }) => sealed.event.sale_id === saleId).map(({ sealed }) => sealed),
+    takeOver(partition: Partition, owner: string, leaseMs: number, clusterId: string): TakeOverOutcome {
+      const row = partitions.get(partition);
+      if (row !== undefined && row.owner !== null && row.owner !== owner && row.leaseUntil > now())
+        return { kind: 'leased_to_another', owner: row.owner };
+      const taken: PartitionRow = {
+        epoch: ((row?.epoch ?? 0) + 1) as Epoch,
+        nextOffset: row?.nextOffset ?? (0 as Offset),
+        lastAt: row?.lastAt ?? (0 as EpochMs),
+        lastRecordSha256: row?.lastRecordSha256 ?? null,
+        publishedOffset: row?.publishedOffset ?? (0 as Offset),
+        clusterId: row?.clusterId ?? clusterId,
+        owner,
+        leaseUntil: now() + leaseMs,
+      };
+      partitions.set(partition, taken);
+      const { epoch, nextOffset, lastAt, lastRecordSha256, publishedOffset } = taken;
+      return {
+        kind: 'taken',
+        position: { partition, epoch, nextOffset, lastAt, lastRecordSha256, publishedOffset, clusterId: taken.clusterId },
+      };
+    },
+    takeable: (wanted: readonly Partition[], owner: string) =>
+      wanted.filter((partition) => {
+        const row = partitions.get(partition);
+        return row === undefined || row.owner === null || row.owner === owner || row.leaseUntil <= now();
+      }),
+    renew(owned: readonly { partition: Partition; epoch: Epoch }[], leaseMs: number): Partition[] {
+      return owned.flatMap(({ partition, epoch }) => {
+        const row = partitions.get(partition);
+        if (row?.epoch !== epoch) return [];
+        row.leaseUntil = now() + leaseMs;
+        return [partition];
+      });
+    },
+    release(owned: readonly { partition: Partition; epoch: Epoch }[]): void {
+      for (const { partition, epoch } of owned) {
+        const row = partitions.get(partition);
+        if (row?.epoch === epoch) Object.assign(row, { owner: null, leaseUntil: 0 });
+      }
+    },
+    loadUnsettled: (partition: Partition): LoadedSale[] =>
+      [...sales.values()].flatMap((sale) => {
+        const loaded = sale.settled ? null : load(partition, saleIdOf(sale.saleNo));
+        return loaded?.kind === 'loaded' ? [loaded] : [];
+      }),
+    load,
+    lookUp(lookup: Lookup): Known {
+      const decisions: EarlierDecision[] = [];
+      for (const key of [...lookup.reservationKeys, ...lookup.orderKeys, ...lookup.requestKeys]) {
+        const row = reservations.get(key) ?? orders.get(key);
+        const request = requests.get(key);
+        if (row !== undefined) decisions.push({ key, fingerprint: row.fingerprint, seq: row.decidedSeq });
+        else if (request !== undefined) decisions.push({ key, fingerprint: request.fingerprint, seq: request.seq });
+      }
+      return {
+        decisions,
+        reservations: lookup.reservations.flatMap((id) => reservations.get(id) ?? []).map(({ id, user, status }) => ({ id, user, status })),
+        orders: lookup.orders.flatMap((id) => orders.get(id) ?? []).map(({ id, status }) => ({ id, status })),
+      };
+    },
+    commit(batch: Batch): CommitOutcome {
+      const row = partitions.get(batch.partition);
+      if (row?.epoch !== batch.epoch || row.nextOffset !== batch.expectedNextOffset) return { kind: 'fenced' };
+      const { nextOffset, lastAt, lastRecordSha256 } = batch;
+      Object.assign(row, { nextOffset, lastAt, lastRecordSha256, publishedOffset: Math.max(row.publishedOffset, batch.publishedOffset) });
+      const rows = project(batch);
+      for (const { saleNo, terms: promised } of rows.newTerms) terms.set(saleNo, promised);
+      for (const sale of [...rows.newSales, ...rows.sales]) sales.set(sale.saleNo, sale);
+      for (const item of rows.newItems) items.set(`${String(item.saleNo)}/${item.sku}`, { ...item });
+      for (const item of rows.items) {
+        assert(item.held >= 0 && item.sold >= 0 && item.held + item.sold <= item.total, 'items_never_oversold');
+        changed(items.get(`${String(item.saleNo)}/${item.sku}`), item);
+      }
+      for (const reservation of rows.newReservations) insert(reservations, reservation.id, { ...reservation });
+      for (const change of rows.reservations) changed<ReservationRow>(reservations.get(change.id), change as Partial<ReservationRow>);
+      for (const order of rows.newOrders) insert(orders, order.id, { ...order });
+      for (const change of rows.orders) changed<OrderRow>(orders.get(change.id), change as Partial<OrderRow>);
+      for (const request of rows.newRequests) insert(requests, request.key, request);
+      for (const event of rows.newEvents) {
+        const seq = events.findLast((other) => other.saleNo === event.saleNo)?.sealed.event.seq ?? 0;
+        assert(event.sealed.event.seq === seq + 1, 'a seq is given once, in order');
+        events.push(event);
+      }
+      return { kind: 'committed' };
+    },
+    unpublished: (partition: Partition, fromOffset: Offset): OutboxEvent[] =>
+      events
+        .filter(({ saleNo, sealed }) => lines.get(saleIdOf(saleNo))?.partition === partition && sealed.event.offset >= fromOffset)
+        .map(({ saleNo, sealed }) => ({
+          saleId: saleIdOf(saleNo),
+          seq: sealed.event.seq as Seq,
+          offset: sealed.event.offset,
+          leaf: sealed.leaf,
+        })),
+    itemOf: (saleNo: SaleNo, sku: Sku) => items.get(`${String(saleNo)}/${sku}`),
+  };
+}
+
+export type MemoryDatabase = ReturnType<typeof createMemoryDatabase>;
+
+function insert<T>(table: Map<string, T>, key: string, row: T): void {
+  assert(!table.has(key), `duplicate key ${key}`);
+  table.set(key, row);
+}
