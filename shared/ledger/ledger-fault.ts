@@ -25,8 +25,14 @@ const TERMINAL: readonly (readonly [prefix: string, code: string, whatToDo: stri
 const CONNECTION_LOST =
   /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|[Cc]onnection terminated|not queryable|timeout exceeded when trying to connect|timeout expired|Query read timeout|socket hang up/;
 
+/** An error of a socket may come from another realm, where it is no instance of this one's Error. */
+function isErrorLike(error: unknown): error is { readonly message: string; readonly code?: unknown } {
+  return typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string';
+}
+
+/** The SQLSTATE of an error of PostgreSQL's; null for any other. */
 export function sqlStateOf(error: unknown): string | null {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : null;
+  const code = isErrorLike(error) ? error.code : null;
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null;
 }
 
@@ -37,7 +43,7 @@ export function sqlStateOf(error: unknown): string | null {
  * @param doing what was tried, as in `taking over partition 3`
  */
 export function ledgerFault(error: unknown, doing: string): unknown {
-  if (error instanceof RetryableFault || error instanceof TerminalFault || !(error instanceof Error)) return error;
+  if (error instanceof RetryableFault || error instanceof TerminalFault || !isErrorLike(error)) return error;
   const options = { cause: error };
   const state = sqlStateOf(error);
   if (state !== null) {
@@ -47,7 +53,7 @@ export function ledgerFault(error: unknown, doing: string): unknown {
     if (terminal !== undefined) return new TerminalFault(terminal[1], `${doing}: ${error.message}; ${terminal[2]}`, options);
     return error;
   }
-  const detail = 'code' in error ? `${String(error.code)} ${error.message}` : error.message;
+  const detail = `${error.message} ${typeof error.code === 'string' ? error.code : ''}`.trim();
   if (!CONNECTION_LOST.test(detail)) return error;
   return new RetryableFault('ledger_unreachable', `${doing}: ${detail}; check that PostgreSQL is up, then try again`, options);
 }

@@ -96,7 +96,14 @@ export interface WriterLedger {
   /** One sale of the partition (settled ones too); `unborn`: it has its line and is not decided yet. */
   loadSale(partition: Partition, saleId: SaleId): Promise<LoadedSale | { readonly kind: 'unborn'; readonly saleNo: SaleNo } | null>;
   prefetch(lookup: Lookup): Promise<Known>;
-  /** Batches of one partition may be handed in before the one before has ended; they commit in order. */
+  /**
+   * Batches of one partition may be handed in before the one before has ended; they
+   * commit in order. After any fault nothing more of that epoch is committed (later
+   * batches throw RetryableFault `batch_ahead_failed`): take the partition over again,
+   * which also ends whatever of the old epoch may still be under way, and go on from
+   * the position it gives. What violates a constraint or changes a row that is not
+   * there is a bug and is thrown as it is.
+   */
   commit(batch: Batch): Promise<CommitOutcome>;
   /** Events from offsets at or above `fromOffset`, by sale in seq order, for a partition that was just taken over. */
   unpublished(partition: Partition, fromOffset: Offset): AsyncIterable<readonly OutboxEvent[]>;
