@@ -25,8 +25,7 @@ function firstToServe(state: SaleState, item: number): number {
   const { waitlist } = state;
   const free = state.stock.free(item);
   for (const slot of waitlist.queue(item) ?? []) {
-    if (asksForMoreThanThereIs(state, slot)) return slot;
-    if (waitlist.needOf(slot, item) > free) return -1;
+    if (waitlist.needOf(slot, item) > free) return asksForMoreThanThereIs(state, slot, item) ? slot : -1;
     if (canBeServed(state, slot)) return slot;
   }
   return -1;
@@ -42,14 +41,9 @@ function canBeServed(state: SaleState, slot: number): boolean {
   return !partial;
 }
 
-/** Since an operator took stock away; he would block the queue for ever. */
-function asksForMoreThanThereIs(state: SaleState, slot: number): boolean {
-  const { reservations, stock } = state;
-  if (reservations.allowsPartial(slot)) return false;
-  for (let line = 0; line < reservations.lineCount(slot); line++) {
-    if (reservations.lineQuantity(slot, line) > stock.total(reservations.lineItem(slot, line))) return true;
-  }
-  return false;
+/** Since an operator took stock away; he would block the item for ever. */
+function asksForMoreThanThereIs(state: SaleState, slot: number, item: number): boolean {
+  return !state.reservations.allowsPartial(slot) && state.waitlist.needOf(slot, item) > state.stock.total(item);
 }
 
 function serve(state: SaleState, slot: number, occasion: Occasion): DecidedEvent {
@@ -69,7 +63,6 @@ function serve(state: SaleState, slot: number, occasion: Occasion): DecidedEvent
   const partial = reservations.allowsPartial(slot);
   const asked = lines.reduce((sum, { quantity }) => sum + quantity, 0);
   if (partial ? left === 0 : asked > left) return turnAway('per_user_limit');
-  if (asksForMoreThanThereIs(state, slot)) return turnAway('insufficient_stock');
   const granted = grant(
     lines,
     partial,
@@ -77,6 +70,7 @@ function serve(state: SaleState, slot: number, occasion: Occasion): DecidedEvent
     left,
     (item) => stock.sku(item),
   );
+  if (granted.lines.length === 0) return turnAway('insufficient_stock');
   return {
     ...envelope(state, occasion),
     type: 'reservation.offered',

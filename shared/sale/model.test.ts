@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import type { Command } from '#schemas/command.ts';
+import type { DecidedEvent } from '#schemas/event.ts';
+import type { EpochMs, Offset } from '#schemas/ids.ts';
+import { advance, type Advanced } from './advance.ts';
+import { checkInvariants } from './check-invariants.ts';
+import { evolve } from './evolve.ts';
+import { forget, learn, unknownTo } from './learn.ts';
+import { restore } from './restore.ts';
+import { initialState, isSettled, type SaleState, seqOf } from './state.ts';
+import { operate, reservation, SALE, schedule, tick } from './testing/commands.ts';
+import { histories, type History } from './testing/histories.ts';
+import { LedgerModel } from './testing/ledger-model.ts';
+import { NaiveSale, type Told } from './testing/naive-sale.ts';
+import { shown } from './testing/shown.ts';
+
+const runs = { numRuns: 200 };
+
+interface Entry {
+  readonly at: EpochMs;
+  readonly offset: Offset;
+  readonly command: Command;
+}
+
+function entriesOf({ terms, steps }: History): Entry[] {
+  let at = 0;
+  return [
+    { at: 0 as EpochMs, offset: 0 as Offset, command: schedule('setup', terms) },
+    ...steps.map(({ afterMs, command }, step) => ({ at: (at += afterMs) as EpochMs, offset: (step + 1) as Offset, command })),
+  ];
+}
+
+/** What a core decides that forgets nothing and is never lost. */
+function uninterrupted(entries: readonly Entry[]): readonly Advanced[] {
+  const state = initialState(SALE);
+  return entries.map((entry) => advance(state, entry));
+}
+
+/** Advances as the writer does: what memory lacks is looked up in the ledger first. */
+function advanceWithLedger(state: SaleState, ledger: LedgerModel, entry: Entry): Advanced {
+  learn(state, ledger.prefetch(unknownTo(state, entry.command)));
+  const advanced = advance(state, entry);
+  for (const event of advanced.events) ledger.apply(event);
+  return advanced;
+}
+
+/** Byte for byte, and much faster than `toEqual`, which is left to tell the difference. */
+function expectSame(actual: unknown, expected: unknown, step: number): void {
+  if (JSON.stringify(actual) !== JSON.stringify(expected)) expect([step, actual]).toEqual([step, expected]);
+}
+
+function told({ events, answer }: Advanced): Told {
+  return answer.kind === 'repeated' && events.length === 0 ? { repeated: answer.seq } : events.map(shown);
+}
+
+test('tells what a naive sale tells, and keeps its invariants', () => {
+  fc.assert(
+    fc.property(histories, (history) => {
+      const [scheduling, ...entries] = entriesOf(history);
+      const state = initialState(SALE);
+      const naive = new NaiveSale(history.terms);
+      advance(state, scheduling!);
+      entries.forEach((entry, step) => {
+        expectSame(told(advance(state, entry)), naive.take(entry.at, entry.command), step);
+        expectSame(checkInvariants(state), [], step);
+      });
+    }),
+    runs,
+  );
+});
+
+test('forgetting whatever is committed changes nothing', () => {
+  fc.assert(
+    fc.property(histories, fc.infiniteStream(fc.nat({ max: 3 })), (history, dice) => {
+      const entries = entriesOf(history);
+      const expected = uninterrupted(entries);
+      const state = initialState(SALE);
+      const ledger = new LedgerModel();
+      entries.forEach((entry, step) => {
+        if (dice.next().value === 0) forget(state, seqOf(state));
+        expectSame(advanceWithLedger(state, ledger, entry), expected[step], step);
+      });
+    }),
+    runs,
+  );
+});
+
+test('a restored sale goes on as the one that was lost', () => {
+  fc.assert(
+    fc.property(histories, fc.nat({ max: 120 }), (history, place) => {
+      const entries = entriesOf(history);
+      const cut = 1 + (place % entries.length);
+      const expected = uninterrupted(entries);
+      const ledger = new LedgerModel();
+      for (const { events } of expected.slice(0, cut)) for (const event of events) ledger.apply(event);
+      const state = restore(ledger.snapshot());
+      expect(checkInvariants(state)).toEqual([]);
+      entries.slice(cut).forEach((entry, step) => {
+        expectSame(advanceWithLedger(state, ledger, entry), expected[cut + step], step);
+        expectSame(checkInvariants(state), [], step);
+      });
+    }),
+    runs,
+  );
+});
+
+test('a standby that only followed the events goes on as the one that decided them', () => {
+  fc.assert(
+    fc.property(histories, fc.nat({ max: 120 }), (history, place) => {
+      const entries = entriesOf(history);
+      const cut = 1 + (place % entries.length);
+      const expected = uninterrupted(entries);
+      const state = initialState(SALE);
+      for (const { events } of expected.slice(0, cut)) for (const event of events) evolve(state, event);
+      entries.slice(cut).forEach((entry, step) => {
+        expectSame(advance(state, entry), expected[cut + step], step);
+      });
+    }),
+    runs,
+  );
+});
+
+test('every captured payment ends confirmed or refunded, and a closed sale is settled in the end', () => {
+  fc.assert(
+    fc.property(histories, (history) => {
+      const entries = entriesOf(history);
+      const state = initialState(SALE);
+      const ledger = new LedgerModel();
+      const captured = new Set<string>();
+      const take = (command: Command, at: number, offset: number): readonly DecidedEvent[] => {
+        const { events } = advanceWithLedger(state, ledger, { command, at: at as EpochMs, offset: offset as Offset });
+        for (const event of events) if (event.type === 'payment.succeeded') captured.add(event.order_id);
+        return events;
+      };
+      for (const { command, at, offset } of entries) take(command, at, offset);
+      const { at, offset } = entries.at(-1)!;
+      for (const [id, status] of ledger.orderStatuses()) {
+        if (captured.has(id)) expect(['paid', 'refunding']).toContain(status === 'refunded' ? 'refunding' : status);
+        else expect(['pending', 'failed']).toContain(status);
+      }
+      // The sale closes, every deadline passes, and the gateway has its last word about every order.
+      const envelope = { v: 1, sale_id: SALE, request_id: 'end' } as const;
+      const end = at + 100_000_000;
+      let next = offset;
+      take(operate('at last', 'close'), at, ++next);
+      take(tick(), end, ++next);
+      for (const [order_id, status] of ledger.orderStatuses()) {
+        const about = { ...envelope, order_id, reservation_id: reservation('any') };
+        if (status === 'failed') take({ ...about, type: 'payment.failed', reason: 'declined' }, end, ++next);
+        if (status === 'refunding') take({ ...about, type: 'refund.completed', refund_id: 'refund' }, end, ++next);
+      }
+      expect(isSettled(state)).toBe(true);
+    }),
+    runs,
+  );
+});

@@ -1,0 +1,131 @@
+import fc from 'fast-check';
+import type { Command } from '#schemas/command.ts';
+import type { SaleTerms } from '#schemas/terms.ts';
+import { cancel, changeStock, checkOut, declined, operate, paid, refunded, reserve, schedule, termsOf, tick } from './commands.ts';
+
+/** A record of the line, so many ms after the one before. */
+export interface Step {
+  readonly afterMs: number;
+  readonly command: Command;
+}
+
+export interface History {
+  readonly terms: SaleTerms;
+  readonly steps: readonly Step[];
+}
+
+/** Names used so far, so that what follows is mostly about something that exists. */
+interface Cast {
+  readonly reservations: { name: string; user: string; asked: string; partial: boolean }[];
+  readonly orders: { name: string; reservation: string; user: string }[];
+  requests: number;
+}
+
+type Move = (cast: Cast) => Command;
+
+/** Counted from the newest, which is the likeliest to be still in force. */
+const back = fc.oneof({ weight: 6, arbitrary: fc.nat({ max: 3 }) }, { weight: 1, arbitrary: fc.nat({ max: 30 }) });
+const dice = fc.nat({ max: 9 });
+const userName = fc.nat({ max: 3 }).map((n) => `user${n}`);
+const sku = fc.constantFrom('A', 'B', 'C');
+const line = fc.tuple(sku, fc.integer({ min: 1, max: 3 })).map(([item, units]) => `${item}:${units}`);
+const asked = fc.oneof(
+  { weight: 8, arbitrary: line },
+  {
+    weight: 8,
+    arbitrary: fc.uniqueArray(line, { minLength: 2, maxLength: 3, selector: (said) => said[0] }).map((lines) => lines.join(' ')),
+  },
+  { weight: 1, arbitrary: fc.constantFrom('X', 'A A', 'A X') },
+);
+
+function nth<T>(all: readonly T[], fromTheEnd: number): T | undefined {
+  return all.at(-1 - (fromTheEnd % Math.max(1, all.length)));
+}
+
+/** A new key mostly; an old one at times, seldom with the same body. */
+const reserving: fc.Arbitrary<Move> = fc
+  .tuple(userName, asked, fc.boolean(), dice, back)
+  .map(([user, said, partial, roll, which]) => (cast) => {
+    const earlier = roll > 1 ? undefined : nth(cast.reservations, which);
+    if (earlier === undefined) {
+      const name = `r${cast.reservations.length}`;
+      cast.reservations.push({ name, user, asked: said, partial });
+      return reserve(name, user, said, { partial });
+    }
+    const content = roll === 0 ? 'other' : '';
+    return reserve(earlier.name, earlier.user, earlier.asked, { partial: earlier.partial, content });
+  });
+
+const cancelling: fc.Arbitrary<Move> = fc.tuple(back, userName, dice).map(([which, stranger, roll]) => (cast) => {
+  const about = nth(cast.reservations, which) ?? { name: 'nobody', user: stranger };
+  const request = roll < 3 && cast.requests > 0 ? cast.requests : ++cast.requests;
+  return cancel(`cancel ${request} ${about.name}`, about.name, roll === 9 ? stranger : about.user, roll === 0 ? 'other' : '');
+});
+
+const checkingOut: fc.Arbitrary<Move> = fc.tuple(back, userName, dice).map(([which, stranger, roll]) => (cast) => {
+  const again = roll < 2 ? nth(cast.orders, which) : undefined;
+  if (again !== undefined) return checkOut(again.name, again.reservation, again.user, roll === 0 ? 'other' : '');
+  const about = nth(cast.reservations, which) ?? { name: 'nobody', user: stranger };
+  const order = { name: `o${cast.orders.length}`, reservation: about.name, user: roll === 9 ? stranger : about.user };
+  cast.orders.push(order);
+  return checkOut(order.name, order.reservation, order.user);
+});
+
+const settling: fc.Arbitrary<Move> = fc
+  .tuple(back, fc.constantFrom(paid, paid, paid, declined, declined, refunded, refunded))
+  .map(([which, settle]) => (cast) => {
+    const order = nth(cast.orders, which);
+    return settle(order?.name ?? 'none', order?.reservation ?? 'none');
+  });
+
+const stocking: fc.Arbitrary<Move> = fc.tuple(fc.constantFrom('A', 'B', 'C', 'X'), fc.integer({ min: -3, max: 3 }), dice).map(
+  ([item, delta, roll]) =>
+    (cast) =>
+      changeStock(`stock ${roll === 0 ? cast.requests : ++cast.requests}`, item, delta),
+);
+
+const verbs = ['open', 'pause', 'resume', 'resume', 'resume'] as const;
+const operating: fc.Arbitrary<Move> = fc.tuple(fc.constantFrom(...verbs), fc.nat({ max: 49 }), dice).map(
+  ([verb, closing, roll]) =>
+    (cast) =>
+      operate(`operate ${roll === 0 ? cast.requests : ++cast.requests}`, closing === 0 ? 'close' : verb),
+);
+
+const move: fc.Arbitrary<Move> = fc.oneof(
+  { weight: 24, arbitrary: reserving },
+  { weight: 6, arbitrary: cancelling },
+  { weight: 14, arbitrary: checkingOut },
+  { weight: 12, arbitrary: settling },
+  { weight: 4, arbitrary: stocking },
+  { weight: 3, arbitrary: operating },
+  { weight: 1, arbitrary: fc.constant(() => schedule('again', termsOf('A:1'))) },
+  { weight: 4, arbitrary: fc.constant(() => tick()) },
+);
+
+const terms = fc
+  .record({
+    stock: fc.tuple(fc.nat({ max: 5 }), fc.nat({ max: 5 }), fc.nat({ max: 3 })),
+    per_user_limit: fc.option(fc.integer({ min: 2, max: 8 }), { freq: 3 }),
+    active_holds_per_user: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2 }),
+    hold_seconds: fc.constantFrom(1, 3),
+    payment_seconds: fc.constantFrom(1, 4),
+    waitlist_limit: fc.constantFrom(0, 3, 10),
+    late_payment: fc.constantFrom('refund' as const, 'reacquire' as const),
+    on_payment_failure: fc.constantFrom('keep_hold' as const, 'release' as const),
+  })
+  .map(({ stock: [a, b, c], ...rest }) => termsOf(`A:${a} B:${b} C:${c}`, rest));
+
+/** Often the same ms, often just at, just before or just after a deadline. */
+const afterMs = fc.oneof(
+  { weight: 12, arbitrary: fc.constant(0) },
+  { weight: 6, arbitrary: fc.constantFrom(1, 100, 500, 999, 1000) },
+  { weight: 1, arbitrary: fc.nat({ max: 5000 }) },
+);
+
+/** What may happen to a small sale: few users and items, so that they meet. */
+export const histories: fc.Arbitrary<History> = fc
+  .record({ terms, moves: fc.array(fc.tuple(afterMs, move), { minLength: 1, maxLength: 100, size: 'max' }) })
+  .map(({ terms: agreed, moves }) => {
+    const cast: Cast = { reservations: [], orders: [], requests: 0 };
+    return { terms: agreed, steps: moves.map(([after, make]) => ({ afterMs: after, command: make(cast) })) };
+  });
