@@ -70,6 +70,9 @@ export function serverProperties({ port, controllerPort, data }: { port: number;
     'share.coordinator.state.topic.min.isr': 1,
     'share.coordinator.state.topic.num.partitions': 1,
     'group.initial.rebalance.delay.ms': 0,
+    // After a crash the broker waits until the session of its former self has ended: 9 s by default.
+    'broker.session.timeout.ms': 4_000,
+    'broker.heartbeat.interval.ms': 1_000,
     // Few threads: two cores are shared with the database and our own processes.
     'num.network.threads': 2,
     'num.io.threads': 2,
