@@ -146,6 +146,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     enter('loading');
     await sales.loadUnsettled();
     if (hasEnded()) return;
+    ports.startPublishing(partition);
     outbox = createOutbox({
       partition,
       publishedOffset: position.publishedOffset,

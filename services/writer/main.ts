@@ -8,7 +8,7 @@ import { createLineReader } from '#shared/line/read-line.ts';
 import type { LineReader } from '#shared/line/line.ts';
 import { createEventPublisher } from '#shared/line/sale-events.ts';
 import { createAnnouncer } from '#shared/replies/announce.ts';
-import { EXIT, superviseProcess, type ProcessPort } from '#shared/telemetry/lifecycle.ts';
+import { EXIT, superviseProcess } from '#shared/telemetry/lifecycle.ts';
 import { openLog, withoutPassword } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
 import { startOperatorServer, type Dependency } from '#shared/telemetry/operator-server.ts';
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   const instance = config.instanceId ?? `writer-${randomBytes(4).toString('hex')}`;
   const log = openLog({ service: 'writer', instance, level: config.logLevel });
   const metrics = openMetrics('writer');
-  let ownership: Ownership | undefined;
+  let ownership: Ownership | undefined = undefined as Ownership | undefined;
   let reader: LineReader | undefined;
   let readerFault: RetryableFault | TerminalFault | undefined;
   let stopping = false;
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   const announcer = createAnnouncer({ redisUrl: config.redisUrl, log });
 
   const lifecycle = superviseProcess({
-    process: process as ProcessPort,
+    process,
     log,
     stop: async () => {
       stopping = true;
@@ -88,6 +88,7 @@ async function main(): Promise<void> {
     parse: parseCommand,
     announce: announcer.announce,
     publish: publisher.publish,
+    startPublishing: publisher.startOver,
     now,
     schedule: (ms, run) => {
       const timer = setTimeout(run, ms);

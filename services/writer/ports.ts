@@ -15,6 +15,8 @@ export interface WriterPorts {
   readonly parse: (bytes: Buffer) => ParsedCommand;
   readonly announce: Announce;
   readonly publish: EventPublisher['publish'];
+  /** A tenure begins to publish: failures of an earlier one no longer count. */
+  readonly startPublishing: EventPublisher['startOver'];
   readonly now: () => EpochMs;
   /** Runs `run` after `ms`; the returned function calls it off. */
   readonly schedule: (ms: number, run: () => void) => () => void;

@@ -99,6 +99,8 @@ export interface EventPublisher {
     saleId: SaleId,
     events: readonly { readonly seq: Seq; readonly leaf: string }[],
   ) => Promise<void>;
+  /** A new tenure of the partition begins: it publishes from where the ledger says, whatever failed before (another process may have published it since). */
+  readonly startOver: (partition: Partition) => void;
   readonly close: () => Promise<void>;
 }
 

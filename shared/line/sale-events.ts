@@ -50,13 +50,18 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
     failTogether: true,
     onRequestFailed: sender.failed,
   });
-  /** First seq of a sale that has to come again. */
-  const dueAgain = new Map<SaleId, number>();
+  /** First seq of a sale that has to come again, by partition: `startOver` drops them all, also those of calls under way. */
+  const dueByPartition = new Map<Partition, Map<SaleId, number>>();
 
   return {
+    startOver: (partition) => {
+      dueByPartition.set(partition, new Map());
+    },
     publish: async (partition, saleId, events) => {
       const first = events[0];
       if (first === undefined) return;
+      const dueAgain = dueByPartition.get(partition) ?? new Map<SaleId, number>();
+      dueByPartition.set(partition, dueAgain);
       const due = dueAgain.get(saleId);
       if (due !== undefined) {
         if (first.seq > due) throw unavailable(`event ${due} of the sale was not published`);

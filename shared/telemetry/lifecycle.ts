@@ -23,9 +23,9 @@ export interface ProcessPort {
 
 export interface Lifecycle {
   /** Ends the process in order, as SIGTERM does; later calls change nothing. */
-  stop(why: string): void;
+  readonly stop: (why: string) => void;
   /** Logs the error and ends the process at once with `EXIT.bug`: memory cannot be trusted any more. */
-  crash(error: unknown): void;
+  readonly crash: (error: unknown) => void;
 }
 
 /**

@@ -27,7 +27,7 @@ export interface OperatorServerOptions {
 
 export interface OperatorServer {
   readonly port: number;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Serves `/livez`, `/readyz` and `/metrics` to operators. Throws TerminalFault `port_unavailable` where it cannot listen. */

@@ -1,4 +1,4 @@
-import type { Epoch, EpochMs, Offset, Partition, SaleId, SaleNo, Seq, Sku } from '#schemas/ids.ts';
+import type { Epoch, EpochMs, Offset, Partition, SaleId, SaleNo, Sku } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
 import { assert } from '#shared/faults/assert.ts';
 import type { Batch, CommitOutcome, LoadedSale, Lookup, OutboxEvent, Position, TakeOverOutcome } from '#shared/ledger/ledger.ts';
@@ -173,7 +173,7 @@ export function createMemoryDatabase(now: () => EpochMs) {
         .filter(({ saleNo, sealed }) => lines.get(saleIdOf(saleNo))?.partition === partition && sealed.event.offset >= fromOffset)
         .map(({ saleNo, sealed }) => ({
           saleId: saleIdOf(saleNo),
-          seq: sealed.event.seq as Seq,
+          seq: sealed.event.seq,
           offset: sealed.event.offset,
           leaf: sealed.leaf,
         })),

@@ -162,6 +162,7 @@ export function createWorld(options: { fates?: Fates; limits?: Partial<Limits> }
         ask('publish', () => {
           for (const { seq, leaf } of events) published.push({ process, partition, saleId, seq, leaf });
         }),
+      startPublishing: silent,
       now: time.now,
       schedule: (ms, run) =>
         time.schedule(ms, () => {
