@@ -6,8 +6,8 @@ import { RequestRefused } from './problem.ts';
 
 const secret = 'a secret of the tests';
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
-const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const publicPem = publicKey.export({ type: 'spki', format: 'pem' });
+const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' });
 const userRefSecret = 'of the tests';
 
 const both = createAuthenticate({ devHeaders: false, jwtSecret: secret, jwtPublicKey: publicPem, userRefSecret });

@@ -162,12 +162,6 @@ export const CATALOGUE = {
     'The gateway got no answer from the service. Send the request again with the same idempotency key after `Retry-After` seconds: where it was carried out, its answer is given again.',
     true,
   ),
-  upstream_unavailable: entry(
-    503,
-    'The service behind the gateway cannot be reached',
-    'The gateway got no answer from the service. Send the request again with the same idempotency key: it finds out what became of it.',
-    true,
-  ),
   deadline_exceeded: entry(
     503,
     'The answer took too long',
