@@ -1,12 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { Command, COMMAND_VERSION } from '#schemas/command.ts';
+import { keptText } from '#schemas/text.ts';
 import type { ParsedCommand } from './line.ts';
-import { isStorable } from './storable-text.ts';
 import { commandBytesMax } from './topics.ts';
 
 /** Only a sale's terms are ever larger. */
 const usualBytesMax = 1024 * 1024;
+
+const requestIdOf = z.object({ request_id: keptText(200) });
 
 /**
  * What a record's bytes mean. Total: any bytes give an answer and the same bytes the same one. Nothing
@@ -22,9 +25,8 @@ export function parseCommand(value: Buffer | null): ParsedCommand {
   } catch {
     return malformed(value, undefined);
   }
-  // Without an escape there is no way to write such text: JSON takes no raw control character, UTF-8 no surrogate.
-  if (text.includes('\\u') && !isStorable(content)) return malformed(value, undefined);
-  if (isPlainReservation(content)) return { ok: true, command: content };
+  // Text that must not be kept (NUL, half a character) cannot be written without an escape: JSON takes no raw control character, UTF-8 no surrogate.
+  if (!text.includes('\\u') && value.length <= usualBytesMax && isPlainReservation(content)) return { ok: true, command: content };
   const parsed = Command.safeParse(content);
   if (!parsed.success || (value.length > usualBytesMax && parsed.data.type !== 'sale.schedule')) return malformed(value, content);
   return { ok: true, command: parsed.data };
@@ -32,10 +34,8 @@ export function parseCommand(value: Buffer | null): ParsedCommand {
 
 function malformed(value: Buffer, content: unknown): ParsedCommand {
   const sha256 = createHash('sha256').update(value).digest('hex');
-  const requestId = typeof content === 'object' && content !== null ? (content as { request_id?: unknown }).request_id : undefined;
-  return typeof requestId === 'string' && requestId.length >= 1 && requestId.length <= 200
-    ? { ok: false, sha256, requestId }
-    : { ok: false, sha256 };
+  const requestId = requestIdOf.safeParse(content);
+  return requestId.success ? { ok: false, sha256, requestId: requestId.data.request_id } : { ok: false, sha256 };
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -51,7 +51,7 @@ const isCount = (value: unknown, min: number, max: number): boolean =>
 
 /**
  * The same answer as the schema's for nearly every reservation there is, at a fraction of its cost: this
- * is the writer's hot path. False only says that the schema has to be asked. A property test holds the two together.
+ * is the writer's hot path. The text it came from holds no escape. False only says that the schema has to be asked. A property test holds the two together.
  */
 export function isPlainReservation(content: unknown): content is Command & { type: 'reservation.create' } {
   if (typeof content !== 'object' || content === null) return false;

@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { Admin, ResourceConfigQuery } from 'kafkajs';
 import { TerminalFault } from '#shared/faults/faults.ts';
 import { createKafka, type KafkaAccess } from './kafka-client.ts';
 
@@ -61,10 +61,8 @@ async function requireFit(admin: Admin, { topic, partitions }: TopicOptions): Pr
       'topic_unfit',
       `topic ${topic} has ${found} partitions, not ${partitions}: set LINE_PARTITIONS to ${found} or add partitions`,
     );
-  const configs = await admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [{ type: topicResource, name: topic, configNames: ['message.timestamp.type'] }],
-  });
+  const query = { type: topicResource, name: topic, configNames: ['message.timestamp.type'] } as unknown as ResourceConfigQuery;
+  const configs = await admin.describeConfigs({ includeSynonyms: false, resources: [query] });
   const kind = configs.resources[0]?.configEntries.find((entry) => entry.configName === 'message.timestamp.type')?.configValue;
   if (kind !== 'LogAppendTime')
     throw new TerminalFault(

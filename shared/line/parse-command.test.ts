@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { Command } from '#schemas/command.ts';
+import { encodeCommand } from './encode.ts';
+import { isPlainReservation, parseCommand } from './parse-command.ts';
+
+const uuid = '01234567-89ab-8def-8123-456789abcdef';
+const reservation = {
+  v: 1,
+  type: 'reservation.create',
+  sale_id: 'sale_1',
+  request_id: 'req_1',
+  traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+  fingerprint: 'c'.repeat(32),
+  accepted_at: 1_700_000_000_000,
+  reply_to: 'api-1/x',
+  reservation_id: uuid,
+  user: uuid,
+  items: [{ sku: 'a', quantity: 1 }],
+  allow_partial: false,
+  respond_async: true,
+};
+const tick = { v: 1, type: 'tick', sale_id: 'sale_1', request_id: 't' };
+
+describe('parseCommand', () => {
+  it.each([
+    ['a reservation', reservation],
+    ['a tick', tick],
+    ['a payment', { ...tick, type: 'payment.succeeded', order_id: uuid, reservation_id: uuid, charge_id: 'ch_1' }],
+  ])('reads %s as it was written', (_, command) => {
+    expect(parseCommand(encodeCommand(Command.parse(command)))).toEqual({ ok: true, command });
+  });
+
+  it.each<[string, Buffer | null, string | undefined]>([
+    ['a tombstone', null, undefined],
+    ['nothing', Buffer.alloc(0), undefined],
+    ['no JSON', Buffer.from('{"request_id":"r"'), undefined],
+    ['no UTF-8', Buffer.concat([Buffer.from('{"request_id":"'), Buffer.from([0xff]), Buffer.from('"}')]), undefined],
+    ['another version', Buffer.from(JSON.stringify({ ...tick, v: 2 })), 't'],
+    ['an unknown type', Buffer.from(JSON.stringify({ ...tick, type: 'tock' })), 't'],
+    ['an unknown field', Buffer.from(JSON.stringify({ ...reservation, price: 1 })), 'req_1'],
+    [
+      'NUL in a text',
+      Buffer.from(JSON.stringify({ ...tick, type: 'refund.completed', order_id: uuid, reservation_id: uuid, refund_id: 'a\u0000' })),
+      't',
+    ],
+    ['half a character in a text', Buffer.from(JSON.stringify({ ...tick, request_id: '\ud800' })), undefined],
+    ['NUL in a reservation', Buffer.from(JSON.stringify({ ...reservation, request_id: 'a\u0000' })), undefined],
+    ['a request id that is too long', Buffer.from(JSON.stringify({ ...tick, request_id: 'r'.repeat(201) })), undefined],
+    ['more than any command has', Buffer.alloc(8 * 1024 * 1024 + 1, ' '), undefined],
+    ['more than this command has', Buffer.from(JSON.stringify(tick) + ' '.repeat(1024 * 1024)), 't'],
+    ['deep nesting', Buffer.from(`${'['.repeat(200_000)}${']'.repeat(200_000)}`), undefined],
+    ['deep nesting with an escape', Buffer.from(`${'['.repeat(200_000)}"\\u0061"${']'.repeat(200_000)}`), undefined],
+  ])('finds %s malformed', (_, value, requestId) => {
+    const parsed = parseCommand(value);
+    expect(parsed).toEqual({
+      ok: false,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      ...(requestId === undefined ? {} : { requestId }),
+    });
+  });
+
+  it('never throws, and says the same of the same bytes', () => {
+    const nearly = fc.tuple(fc.constantFrom(reservation, tick), fc.nat(), fc.uint8Array({ maxLength: 3 })).map(([command, at, bytes]) => {
+      const value = Buffer.from(JSON.stringify(command));
+      value.set(bytes, at % (value.length - bytes.length));
+      return value;
+    });
+    const any = fc.oneof(
+      fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+      fc.json().map((text) => Buffer.from(text)),
+      nearly,
+    );
+    fc.assert(
+      fc.property(any, (value) => {
+        expect(parseCommand(value)).toEqual(parseCommand(Buffer.from(value)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+it('takes a reservation without the schema only where the schema takes it too, and unchanged', () => {
+  const strange = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom(
+      undefined,
+      null,
+      -0,
+      0,
+      1,
+      100,
+      101,
+      1.5,
+      2 ** 53,
+      '',
+      'a',
+      uuid,
+      uuid.toUpperCase(),
+      'x'.repeat(200),
+      'x'.repeat(201),
+      [],
+      {},
+    ),
+  );
+  const items = fc.oneof(
+    fc.array(fc.record({ sku: fc.constantFrom('a', 'b:1', ''), quantity: fc.integer({ min: 0, max: 101 }) }), { maxLength: 21 }),
+    fc.array(fc.dictionary(fc.constantFrom('sku', 'quantity', 'x'), strange), { maxLength: 2 }),
+  );
+  const changes = fc.dictionary(fc.constantFrom(...Object.keys(reservation), 'more', '__proto__'), strange, { maxKeys: 2 });
+  const candidate = fc.tuple(changes, fc.option(items, { nil: undefined })).map(([change, some]) => {
+    const content = JSON.stringify({ ...reservation, ...change, ...(some === undefined ? {} : { items: some }) });
+    return content;
+  });
+  let plain = 0;
+  fc.assert(
+    fc.property(candidate, (text) => {
+      fc.pre(!text.includes('\\u'));
+      const content = JSON.parse(text) as unknown;
+      const schema = Command.safeParse(content);
+      if (isPlainReservation(content)) {
+        plain += 1;
+        expect(schema).toEqual({ success: true, data: content });
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(plain).toBeGreaterThan(50);
+  expect(isPlainReservation(reservation)).toBe(true);
+});
