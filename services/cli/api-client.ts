@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 /** The project's HTTP API as the command line uses it: one call, its answer as JSON, refusals as ApiRefusal. */
 
-/** How long one call may take, beyond what it asked to wait for. */
+/** How long one call may take, where it says nothing else. */
 const callMs = 35_000;
 
 export interface ApiCaller {
@@ -29,25 +29,36 @@ export class ApiRefusal extends Error {
   }
 }
 
-export type Call = <Body = unknown>(method: 'GET' | 'POST', path: string, body?: unknown, key?: string) => Promise<ApiAnswer<Body>>;
+export type Call = <Body = unknown>(
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+  options?: CallOptions,
+) => Promise<ApiAnswer<Body>>;
+
+export interface CallOptions {
+  /** Idempotency-Key of a POST; default: one of its own. */
+  readonly key?: string;
+  readonly timeoutMs?: number;
+}
 
 /**
  * Calls as an operator or auditor. A POST gets an Idempotency-Key of its own unless
  * one is given. Throws ApiRefusal for 4xx and 5xx and where nobody answers.
  */
 export function createCall({ origin, identity }: ApiCaller): Call {
-  return async <Body>(method: 'GET' | 'POST', path: string, body?: unknown, key?: string): Promise<ApiAnswer<Body>> => {
+  return async <Body>(method: 'GET' | 'POST', path: string, body?: unknown, options: CallOptions = {}): Promise<ApiAnswer<Body>> => {
     const headers: Record<string, string> = { accept: 'application/json, application/problem+json', ...identity };
     if (method === 'POST') {
       headers['content-type'] = 'application/json';
-      headers['idempotency-key'] = key ?? randomUUID();
+      headers['idempotency-key'] = options.key ?? randomUUID();
     }
     let response: Response;
     try {
       response = await fetch(`${origin}${path}`, {
         method,
         headers,
-        signal: AbortSignal.timeout(callMs),
+        signal: AbortSignal.timeout(options.timeoutMs ?? callMs),
         ...(method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {}),
       });
     } catch (error) {

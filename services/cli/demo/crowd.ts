@@ -20,7 +20,10 @@ const lookMs = 5_000;
 const orderLookMs = 1_500;
 
 export interface CrowdOptions {
+  /** For the first request of each buyer. */
   readonly pool: HttpPool;
+  /** For everything after it, so that a payment does not stand behind the newcomers and lose its hold. */
+  readonly followPool: HttpPool;
   readonly saleId: string;
   readonly sku: string;
   readonly buyers: number;
@@ -78,7 +81,7 @@ interface ReservationAnswer {
 }
 
 export function createCrowd(options: CrowdOptions): Crowd {
-  const { pool, saleId, sku, run, identity } = options;
+  const { pool, followPool, saleId, sku, run, identity } = options;
   const names = crowdNames(run);
   const buyers = Array.from({ length: options.buyers }, (_, index) => newBuyer(index));
   const latency = createLatencyRecorder();
@@ -110,12 +113,12 @@ export function createCrowd(options: CrowdOptions): Crowd {
   };
 
   /** Sends until something other than "try again" comes back, with the same key each time. */
-  function ask(buyer: Buyer, request: PoolRequest, decided: (answer: Answered) => void, gaveUp: () => void): void {
+  function ask(over: HttpPool, buyer: Buyer, request: PoolRequest, decided: (answer: Answered) => void, gaveUp: () => void): void {
     let attempts = 0;
     const send = (): void => {
       attempts += 1;
       buyer.attempts += 1;
-      pool.send(request, (answer) => {
+      over.send(request, (answer) => {
         const retryAfterMs = retryDelay(answer, attempts);
         if (retryAfterMs === null) {
           decided(answer as Answered);
@@ -139,6 +142,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
 
   function reserve(buyer: Buyer): void {
     ask(
+      pool,
       buyer,
       { method: 'POST', path: reservePath, headers: headers(buyer, names.reservationKey(buyer.index)), body: reserveBody },
       (answer) => {
@@ -165,6 +169,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
 
   function look(buyer: Buyer, query: string, seen: (answer: Answered, body: ReservationAnswer) => void): void {
     ask(
+      followPool,
       buyer,
       { method: 'GET', path: `/v1/reservations/${buyer.reservationId!}${query}`, headers: headers(buyer) },
       (answer) => seen(answer, bodyOf(answer)),
@@ -226,6 +231,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
     tally.ordersPlaced += 1;
     const body = JSON.stringify({ reservation_id: buyer.reservationId, payment_method_id: paymentMethod(payers++) });
     ask(
+      followPool,
       buyer,
       { method: 'POST', path: '/v1/orders', headers: headers(buyer, names.orderKey(buyer.index)), body },
       (answer) => {
@@ -258,6 +264,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
   function lookAtOrder(buyer: Buyer): void {
     if (stopped) return;
     ask(
+      followPool,
       buyer,
       { method: 'GET', path: `/v1/orders/${buyer.orderId!}`, headers: headers(buyer) },
       (answer) => {

@@ -15,7 +15,9 @@ import { killActiveWriter, type Takeover } from './takeover.ts';
 
 const sku = 'signed-print';
 const unitPrice = 4_900;
+/** Newcomers and those who come back have connections of their own. */
 const connectionsMax = 1_024;
+const followConnectionsMax = 512;
 /** One request, its `Prefer: wait` (5 s by default) and a takeover included. */
 const requestMs = 20_000;
 const showEveryMs = 200;
@@ -49,10 +51,13 @@ export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<D
     on_payment_failure: 'release',
   });
   say(`sale ${sale.id}: ${options.units} units, ${options.buyers} buyers at ${options.rate}/s, waitlist ${options.waitlist}`);
-  const pool = createHttpPool({ host: origin.hostname, port: Number(origin.port || 80), connectionsMax, timeoutMs: requestMs });
+  const gateway = { host: origin.hostname, port: Number(origin.port || 80), timeoutMs: requestMs };
+  const pool = createHttpPool({ ...gateway, connectionsMax });
+  const followPool = createHttpPool({ ...gateway, connectionsMax: followConnectionsMax });
   const ledger = surroundings.openLedger();
   const crowd = createCrowd({
     pool,
+    followPool,
     saleId: sale.id,
     sku,
     buyers: options.buyers,
@@ -123,6 +128,7 @@ export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<D
     crowd.stop();
     display.end();
     pool.close();
+    followPool.close();
     await ledger.close();
   }
 }

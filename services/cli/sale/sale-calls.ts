@@ -2,6 +2,9 @@ import type { Call } from '../api-client.ts';
 
 /** A sale, its availability and its report as the API tells them. Fields a newer server adds are kept. */
 
+/** A report reads the whole log. */
+const reportMs = 300_000;
+
 export interface SaleItemBody {
   readonly sku: string;
   readonly name: string;
@@ -81,5 +84,5 @@ export async function changeStock(call: Call, saleId: string, sku: string, delta
 }
 
 export async function reportOf(call: Call, saleId: string): Promise<Report> {
-  return (await call<Report>('GET', `/v1/sales/${encodeURIComponent(saleId)}/report`)).body;
+  return (await call<Report>('GET', `/v1/sales/${encodeURIComponent(saleId)}/report`, undefined, { timeoutMs: reportMs })).body;
 }
