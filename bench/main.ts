@@ -1,0 +1,141 @@
+/**
+ * `make bench`: the measurements side by side, on a stack of its own beside the
+ * ordinary one (its data under .local/bench, ports shifted by 40,000), only ever
+ * against this machine. Writes bench/results/<time>.json and docs/PERFORMANCE.md.
+ *
+ *   node bench/main.ts [--quick] [--only backlog,http,lone,row-lock,programs] [--no-page]
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { down } from '#deploy/local/down.ts';
+import { openLayout, stackEnvironment } from '#deploy/local/open.ts';
+import { up } from '#deploy/local/up.ts';
+import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import { measureBacklog } from './backlog.ts';
+import { describeMachine } from './machine.ts';
+import { measureLadder, measureLone } from './over-http.ts';
+import { performancePage, type BenchResult } from './performance-page.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    page: { type: 'boolean', default: true },
+  },
+  allowNegative: true,
+});
+const wanted = flags.only?.split(',');
+const wants = (name: string): boolean => wanted === undefined || wanted.includes(name);
+const say = (line: string): void => console.log(line);
+
+const backlogReservations = flags.quick ? 50_000 : 500_000;
+const ladderSeconds = flags.quick ? 4 : 10;
+const ladderRates = flags.quick
+  ? [500, 1_000, 2_000, 4_000, 6_000, 8_000]
+  : [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000];
+const loneRequests = flags.quick ? 100 : 500;
+const rowLockSeconds = flags.quick ? 4 : 10;
+const programSecondsMax = 240;
+/** Programs that stand on their own; each prints lines for people. */
+const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
+  ['ledger-batch', []],
+  ['memory-of-holds', ['--expose-gc']],
+  ['writer-backlog', []],
+];
+
+const base = {
+  ...process.env,
+  FIRSTCOME_HOME: process.env['BENCH_HOME'] ?? '.local/bench',
+  PORT_OFFSET: process.env['BENCH_PORT_OFFSET'] ?? '40000',
+  LOG_LEVEL: 'warn',
+  AUTH_MODE: 'dev',
+  OTEL_TRACES_EXPORTER: 'none',
+};
+
+/** What a program printed. Throws where it fails or takes too long. */
+function linesOf(
+  file: string,
+  nodeArgs: readonly string[],
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...nodeArgs, '--disable-warning=TimeoutNegativeWarning', file, ...args], {
+      cwd: layout.root,
+      env: { ...environment, TEST_DATABASE_OWNER_URL: environment['DATABASE_OWNER_URL'] },
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: programSecondsMax * 1_000,
+    });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(text.trimEnd().split('\n'));
+      else reject(new Error(`${file} ended with ${signal ?? code}:\n${text}`));
+    });
+  });
+}
+
+const { layout } = openLayout(base);
+const loadBefore = loadavg()[0]!;
+say(`bench: a stack of its own in ${layout.home}, ports shifted by ${layout.portOffset}`);
+await up({ environment: base, say });
+let result: BenchResult;
+try {
+  const environment = stackEnvironment(base);
+  const surroundings = surroundingsOf({ ...base, FIRSTCOME_URL: undefined });
+  const ownerUrl = environment['DATABASE_OWNER_URL']!;
+  const api = layout.ports.reserve;
+
+  say('baseline: row lock a request');
+  const rowLock = wants('row-lock')
+    ? (JSON.parse(
+        (await linesOf('bench/baselines/row-lock.ts', [], [ownerUrl, String(rowLockSeconds)], environment)).at(-1)!,
+      ) as BenchResult['rowLock'])
+    : null;
+  if (rowLock !== null) say(`  ${rowLock.reservationsPerSecond.toFixed(0)} reservations/s with ${rowLock.clients} clients`);
+
+  say('lone reservations');
+  const lone = wants('lone') ? await measureLone(api, loneRequests, surroundings) : null;
+  if (lone !== null) say(`  p50 ${lone.p50Ms.toFixed(1)} p95 ${lone.p95Ms.toFixed(1)} p99 ${lone.p99Ms.toFixed(1)} ms`);
+
+  say('over HTTP, rate by rate');
+  const ladder = wants('http') ? await measureLadder(api, ladderRates, ladderSeconds, surroundings, say) : null;
+
+  say(`writer: a backlog of ${backlogReservations}`);
+  const backlog = wants('backlog') ? await measureBacklog(backlogReservations, surroundings, environment) : null;
+  if (backlog !== null) say(`  ${backlog.decisionsPerSecond.toFixed(0)} decisions/s`);
+
+  const programs: Record<string, readonly string[]> = {};
+  if (wants('programs')) {
+    for (const [name, nodeArgs] of PROGRAMS) {
+      if (!existsSync(`${layout.root}/bench/${name}.ts`)) continue;
+      say(`bench/${name}.ts`);
+      programs[name] = await linesOf(`bench/${name}.ts`, nodeArgs, [], environment);
+      for (const line of programs[name]) say(`  ${line}`);
+    }
+  }
+  result = {
+    at: new Date().toISOString(),
+    command: `make bench${flags.quick ? ' (quick)' : ''}`,
+    machine: await describeMachine(ownerUrl, layout.root, loadBefore),
+    backlog,
+    ladder,
+    lone,
+    rowLock,
+    programs,
+  };
+} finally {
+  await down({ environment: base, say });
+}
+
+const file = `bench/results/${result.at.replaceAll(':', '').slice(0, 15)}.json`;
+mkdirSync(`${layout.root}/bench/results`, { recursive: true });
+writeFileSync(`${layout.root}/${file}`, `${JSON.stringify(result, null, 2)}\n`);
+say(`written: ${file}`);
+if (flags.page) {
+  writeFileSync(`${layout.root}/docs/PERFORMANCE.md`, `${performancePage(result).trimEnd()}\n`);
+  say('written: docs/PERFORMANCE.md');
+}

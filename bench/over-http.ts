@@ -1,0 +1,95 @@
+import { createHttpPool } from '#shared/load/http-pool.ts';
+import { createLatencyRecorder, type LatencySummary } from '#shared/load/latency.ts';
+import { createSale } from '../services/cli/sale/sale-calls.ts';
+import { runLoad, type LoadResult } from '../services/cli/load/loadtest.ts';
+import type { Surroundings } from '../services/cli/stack/surroundings.ts';
+
+/** Reservations over HTTP through one API process, the load generator on the same machine. */
+
+/** What a rate must keep to count as borne. */
+export const p95MsMax = 120;
+/** Decided of those asked for, per second. */
+const decidedShareMin = 0.97;
+
+const sku = 'bench';
+const units = 50_000_000;
+const connectionsMax = 1_024;
+const warmUpSeconds = 4;
+
+export interface LadderResult {
+  readonly steps: readonly (LoadResult & { readonly borne: boolean })[];
+  /** The highest rate that was borne; null: none. */
+  readonly best: LoadResult | null;
+}
+
+async function saleOf(surroundings: Surroundings): Promise<string> {
+  const sale = await createSale(surroundings.call, {
+    name: 'Bench',
+    starts_at: new Date(Date.now() - 1_000).toISOString(),
+    ends_at: new Date(Date.now() + 86_400_000).toISOString(),
+    items: [{ sku, name: 'Bench', unit_price: 100, currency: 'EUR', quantity: units }],
+    hold_seconds: 3_600,
+  });
+  return sale.id;
+}
+
+/** Climbs the rates until one is not borne, and tries that one again before it gives up: a neighbour may have been busy. */
+export async function measureLadder(
+  port: number,
+  rates: readonly number[],
+  seconds: number,
+  surroundings: Surroundings,
+  say: (line: string) => void,
+): Promise<LadderResult> {
+  const saleId = await saleOf(surroundings);
+  let runs = 0;
+  const load = (rate: number, forSeconds: number): Promise<LoadResult> =>
+    runLoad({
+      host: '127.0.0.1',
+      port,
+      saleId,
+      sku,
+      rate,
+      seconds: forSeconds,
+      connectionsMax,
+      identity: surroundings.buyerIdentity,
+      run: `ladder-${(runs += 1)}`,
+    });
+  await load(rates[0]!, warmUpSeconds);
+  const steps: (LoadResult & { borne: boolean })[] = [];
+  for (const rate of rates) {
+    let borne = false;
+    for (let attempt = 1; attempt <= 2 && !borne; attempt += 1) {
+      const result = await load(rate, seconds);
+      borne = result.latency.p95Ms < p95MsMax && result.answeredPerSecond >= rate * decidedShareMin && result.decided === result.sent;
+      steps.push({ ...result, borne });
+      say(
+        `  ${rate}/s: ${result.answeredPerSecond.toFixed(0)}/s decided, p50 ${result.latency.p50Ms.toFixed(1)} p95 ${result.latency.p95Ms.toFixed(1)} p99 ${result.latency.p99Ms.toFixed(1)} ms${borne ? '' : ', not borne'}`,
+      );
+    }
+    if (!borne) break;
+  }
+  return { steps, best: steps.findLast((step) => step.borne) ?? null };
+}
+
+/** One request at a time, the next when the last was answered: what a lone buyer waits for. */
+export async function measureLone(port: number, requests: number, surroundings: Surroundings): Promise<LatencySummary> {
+  const saleId = await saleOf(surroundings);
+  const pool = createHttpPool({ host: '127.0.0.1', port, connectionsMax: 1, timeoutMs: 20_000 });
+  const latency = createLatencyRecorder();
+  const body = JSON.stringify({ sku, quantity: 1 });
+  const warmUp = 50;
+  for (let index = 0; index < requests + warmUp; index += 1) {
+    const headers = `${surroundings.buyerIdentity(`lone-${index}`)}Idempotency-Key: lone-${index}\r\n`;
+    const at = performance.now();
+    const answer = await new Promise<string>((resolve) => {
+      pool.send({ method: 'POST', path: `/v1/sales/${saleId}/reservations`, headers, body }, (got) =>
+        resolve(got.kind === 'answered' ? String(got.status) : got.reason),
+      );
+    });
+    if (answer !== '201') throw new Error(`a lone reservation was answered ${answer}`);
+    if (index >= warmUp) latency.record(performance.now() - at);
+  }
+  pool.close();
+  return latency.summary();
+}

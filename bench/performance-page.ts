@@ -1,0 +1,88 @@
+import type { LatencySummary } from '#shared/load/latency.ts';
+import type { BacklogResult } from './backlog.ts';
+import type { Machine } from './machine.ts';
+import { p95MsMax, type LadderResult } from './over-http.ts';
+
+/** docs/PERFORMANCE.md from what one run measured. */
+
+export interface BenchResult {
+  readonly at: string;
+  readonly command: string;
+  readonly machine: Machine;
+  readonly backlog: BacklogResult | null;
+  readonly ladder: LadderResult | null;
+  readonly lone: LatencySummary | null;
+  readonly rowLock: { readonly clients: number; readonly reservationsPerSecond: number; readonly latency: LatencySummary } | null;
+  /** What the smaller programs of this folder printed, by their name. */
+  readonly programs: Readonly<Record<string, readonly string[]>>;
+}
+
+const targets = { decisionsPerSecond: 50_000, httpPerSecond: 6_000, loneMs: 12 };
+
+export function performancePage(result: BenchResult): string {
+  const { machine, backlog, ladder, lone, rowLock } = result;
+  const ratio = (value: number | undefined): string =>
+    value === undefined || rowLock === null ? '-' : `${(value / rowLock.reservationsPerSecond).toFixed(1)} x`;
+  const n = (value: number | undefined): string => (value === undefined ? 'not measured' : Math.round(value).toLocaleString('en-US'));
+  const best = ladder?.best ?? undefined;
+  return `# Performance
+
+Made by \`${result.command}\` on ${result.at.slice(0, 10)}; the numbers are one run's, as they came. Run it on your own machine: it overwrites this page and adds a file to \`bench/results/\`.
+
+${row(['machine', `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}`])}
+${row(['---', '---'])}
+${row(['versions', `Node ${machine.node}, PostgreSQL ${machine.postgresql}, Kafka ${machine.kafka}, commit ${machine.commit}`])}
+${row(['other load', `load average ${machine.loadBefore.toFixed(2)} when it began; everything (servers, services, load generator) shares the cores`])}
+
+## Side by side
+
+The baseline is what is usually done instead: one transaction a request, the item's row locked for its length (\`BEGIN; SELECT ... FOR UPDATE; INSERT; UPDATE; COMMIT\`), ${rowLock?.clients ?? 32} clients straight at PostgreSQL, without HTTP, queue or proof. Ours is compared with it from the writer alone and over HTTP.
+
+${row(['what', 'reservations/s', 'against the baseline', 'p50', 'p95', 'p99', 'target'])}
+${row(['---', '---:', '---:', '---:', '---:', '---:', '---:'])}
+${row(['row lock a request (baseline)', n(rowLock?.reservationsPerSecond), '1.0 x', ...percentiles(rowLock?.latency), ''])}
+${row([`writer, from a backlog of ${n(backlog?.reservations)} on one item`, n(backlog?.decisionsPerSecond), ratio(backlog?.decisionsPerSecond), '', '', '', `${n(targets.decisionsPerSecond)}/s`])}
+${row(['over HTTP, one API process, answered with the decision', n(best?.answeredPerSecond), ratio(best?.answeredPerSecond), ...percentiles(best?.latency), `${n(targets.httpPerSecond)}/s at p95 < ${p95MsMax} ms`])}
+${row(['one lone reservation after the other', '', '', ...percentiles(lone ?? undefined), `p50 < ${targets.loneMs} ms`])}
+
+## Over HTTP, rate by rate
+
+Open loop: requests leave on their own clock, latency counts from the instant a request was due, every request is answered with its decision (committed in PostgreSQL, in the hash chain). A rate is borne where p95 stays under ${p95MsMax} ms, 97 % of the rate are decided, and none is left out.
+
+${row(['asked for', 'decided/s', 'p50', 'p95', 'p99', 'max', 'answers', 'borne'])}
+${row(['---:', '---:', '---:', '---:', '---:', '---:', '---', '---'])}
+${(ladder?.steps ?? [])
+  .map((step) =>
+    row([
+      `${n(step.rate)}/s`,
+      n(step.answeredPerSecond),
+      ...percentiles(step.latency),
+      ms(step.latency.maxMs),
+      Object.entries(step.answers)
+        .map(([name, count]) => `${name}: ${n(count)}`)
+        .join(', '),
+      step.borne ? 'yes' : 'no',
+    ]),
+  )
+  .join('\n')}
+
+## The writer's backlog
+
+${backlog === null ? 'Not measured.' : `${n(backlog.reservations)} reservations of one item stood in the line before the writer started. It had decided and committed the first ${n(backlog.firstDecisionMs)} ms after its process was started, and the rest within ${backlog.seconds.toFixed(1)} s. They had been put on the line at ${n(backlog.enqueuedPerSecond)}/s.`}
+
+${Object.entries(result.programs)
+  .map(([name, lines]) => `## \`bench/${name}.ts\`\n\n\`\`\`\n${lines.join('\n')}\n\`\`\`\n`)
+  .join('\n')}`;
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+function percentiles(latency: LatencySummary | undefined): string[] {
+  return latency === undefined ? ['', '', ''] : [ms(latency.p50Ms), ms(latency.p95Ms), ms(latency.p99Ms)];
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`;
+}
