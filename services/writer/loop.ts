@@ -54,6 +54,8 @@ export interface Figures {
   /** Decided, and committed or about to be. */
   readonly nextOffset: Offset;
   readonly committedOffset: Offset;
+  /** When the batch committed last was handed in: its fence renewed the lease no earlier. */
+  readonly lastCommitAt: EpochMs;
   readonly hotSales: number;
 }
 
@@ -99,6 +101,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
   let decided: LinePosition = position;
   let handedIn: LinePosition = position;
   let committedOffset = position.nextOffset;
+  let lastCommitAt = 0 as EpochMs;
   let offsetAsked = position.nextOffset;
 
   function enter(next: Mode): void {
@@ -390,6 +393,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
       ports.announce(batch.announcement).catch(fail);
     if (isCommit) {
       committedOffset = batch.position.nextOffset;
+      lastCommitAt = handedInAt;
       outbox.add(
         committedOffset,
         batch.sales.map(({ saleId, events }) => ({ saleId, events: events.map(({ event, leaf }) => ({ seq: event.seq, leaf })) })),
@@ -439,6 +443,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
       unpublishedFull: outbox?.full() ?? false,
       nextOffset: decided.nextOffset,
       committedOffset,
+      lastCommitAt,
       hotSales: sales.count(),
     }),
   };

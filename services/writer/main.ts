@@ -55,7 +55,7 @@ async function main(): Promise<void> {
       log.warn({ err: error.message }, 'a connection to PostgreSQL was lost; another is opened when it is needed');
     },
   });
-  const publisher = createEventPublisher({ brokers: config.kafkaBrokers, clientId: instance, log });
+  const publisher = createEventPublisher({ brokers: config.kafkaBrokers, topic: config.eventsTopic, clientId: instance, log });
   const announcer = createAnnouncer({ redisUrl: config.redisUrl, log });
 
   const lifecycle = superviseProcess({
@@ -113,6 +113,7 @@ async function main(): Promise<void> {
     while (!stopping) {
       const opening = createLineReader({
         brokers: config.kafkaBrokers,
+        topic: config.commandsTopic,
         clientId: instance,
         log,
         onCrash: (fault) => {

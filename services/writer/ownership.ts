@@ -235,10 +235,13 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
     }
   }
 
-  /** Another may own it by now: stop answering, although nothing has said so. */
+  /** Another may own it by now: stop answering, although nothing has said so. A committed batch has renewed the lease as well. */
   function dropExpired(): void {
-    for (const entry of held)
-      if (entry.tenure !== undefined && now() - entry.leasedAt >= leases.leaseMs) entry.tenure.lose('its lease ran out unrenewed');
+    for (const { tenure, leasedAt } of held) {
+      if (tenure === undefined) continue;
+      const renewedAt = Math.max(leasedAt, tenure.figures().lastCommitAt);
+      if (now() - renewedAt >= leases.leaseMs) tenure.lose('its lease ran out unrenewed');
+    }
   }
 
   async function endAll(finish: (tenure: Tenure) => void): Promise<void> {
