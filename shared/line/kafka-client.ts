@@ -12,6 +12,13 @@ export interface KafkaAccess {
   readonly ssl?: tls.ConnectionOptions | boolean;
   readonly sasl?: Extract<KafkaConfig['sasl'], { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' }>;
   readonly log?: LineLog;
+  /** Where a broker that says it is at `address` is reached, for a way through a proxy; default: there. */
+  readonly reach?: (address: BrokerAddress) => BrokerAddress;
+}
+
+export interface BrokerAddress {
+  readonly host: string;
+  readonly port: number;
 }
 
 const connectionTimeoutMs = 1_000;
@@ -20,17 +27,20 @@ const keepAliveMs = 60_000;
 export const silentLog: LineLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Nagle's algorithm holds a small request back until the one before is acknowledged; the line is made of small requests. */
-const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-  // kafkajs passes null where TLS is off, whatever its types say.
-  const options = ssl as tls.ConnectionOptions | null | undefined;
-  const socket =
-    options === undefined || options === null
-      ? net.connect({ host, port }, onConnect)
-      : tls.connect({ host, port, ...(net.isIP(host) === 0 ? { servername: host } : {}), ...options }, onConnect);
-  socket.setKeepAlive(true, keepAliveMs);
-  socket.setNoDelay(true);
-  return socket;
-};
+function socketFactory(reach: (address: BrokerAddress) => BrokerAddress): ISocketFactory {
+  return ({ host, port, ssl, onConnect }) => {
+    // kafkajs passes null where TLS is off, whatever its types say.
+    const options = ssl as tls.ConnectionOptions | null | undefined;
+    const address = reach({ host, port });
+    const socket =
+      options === undefined || options === null
+        ? net.connect({ ...address }, onConnect)
+        : tls.connect({ ...address, ...(net.isIP(host) === 0 ? { servername: host } : {}), ...options }, onConnect);
+    socket.setKeepAlive(true, keepAliveMs);
+    socket.setNoDelay(true);
+    return socket;
+  };
+}
 
 /**
  * A kafkajs client with the line's sockets and log.
@@ -49,7 +59,7 @@ export function createKafka(
     ...(access.ssl === undefined ? {} : { ssl: access.ssl }),
     ...(access.sasl === undefined ? {} : { sasl: access.sasl }),
     connectionTimeout: connectionTimeoutMs,
-    socketFactory,
+    socketFactory: socketFactory(access.reach ?? ((address) => address)),
     logLevel: logLevel.WARN,
     // The library calls its own retries errors; what is one for us is logged by the parts that use it.
     logCreator:

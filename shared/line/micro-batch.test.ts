@@ -259,6 +259,31 @@ describe('when Kafka fails', () => {
     expect(batch.counts().failingSince).toBeNull();
   });
 
+  it('sends each partition of a request that failed by itself, so that one that is broken does not hold up others', async () => {
+    const { add, pass, requests, sent, results } = bench();
+    add(1, 'a');
+    add(2, 'b');
+    await pass(0);
+    requests[0]!.fail();
+    await pass(20);
+    expect(sent(1)).toBe('1:a');
+    requests[1]!.fail();
+    await pass(2);
+    expect(sent(2)).toBe('2:b');
+    requests[2]!.acknowledge();
+    await pass(0);
+    add(2, 'c');
+    add(3, 'd');
+    await pass(2);
+    expect(sent(3)).toBe('2:c 3:d');
+    requests[3]!.acknowledge();
+    await pass(100);
+    expect(sent(4)).toBe('1:a');
+    requests[4]!.acknowledge();
+    await pass(0);
+    expect(results).toEqual(['b@2/0', 'c@2/1', 'd@3/0', 'a@1/0']);
+  });
+
   it('sends again what an answer leaves out', async () => {
     const { turns, pass } = fakeTurns();
     let calls = 0;

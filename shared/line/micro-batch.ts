@@ -3,14 +3,15 @@ import { type RetryableFault } from '#shared/faults/faults.ts';
 import type { Place } from './line.ts';
 
 /**
- * Gathers records into requests. Modes of a lane (one lane for each broker):
- * idle -> flushing (one request under way) -> idle, or -> backing off -> flushing.
+ * Gathers records into requests. A lane (one for each broker) has at most one
+ * request under way. A partition whose request failed waits a growing while and
+ * is then sent alone until that succeeds: the answer to a request does not tell
+ * which partition it failed for, and one that is broken must not hold up others.
  *
  * A record that comes to an idle lane goes out in the same turn of the event
  * loop; while requests are under way or were sent a moment ago, records gather.
- * At most one request of a lane is under way and a request that failed goes out
- * again before anything newer of its partitions, so the records of a partition
- * stand in the order in which they were handed in.
+ * Records whose request failed go out again before anything newer of their
+ * partition, so its records stand in the order in which they were handed in.
  */
 
 export interface MicroBatchLimits {
@@ -96,6 +97,10 @@ interface Queue<R> {
   entries: Entry<R>[];
   /** The entries of its request that is under way. */
   sending: readonly Entry<R>[];
+  /** Since its last success. */
+  failures: number;
+  /** Not before then, where it has failed. */
+  retryAt: number;
 }
 
 interface Lane {
@@ -103,9 +108,9 @@ interface Lane {
   busy: boolean;
   lastFlushAt: number;
   failuresInARow: number;
-  /** Of the flush that is planned. */
-  cancelFlush: (() => void) | null;
-  planned: 'no' | 'timer' | 'soon';
+  /** When the next flush is planned; Infinity where none is. */
+  plannedAt: number;
+  cancelFlush: () => void;
 }
 
 /** Starts gathering; see the limits for what it bounds. */
@@ -137,14 +142,14 @@ export function createMicroBatch<R>(options: MicroBatchOptions<R>): MicroBatch<R
       waiting += 1;
       queued += 1;
       bytesWaiting += bytes;
-      plan(laneFor(partition));
+      plan(queue);
       sweepLater();
     });
   }
 
   function queueOf(partition: Partition): Queue<R> {
     let queue = queues.get(partition);
-    if (queue === undefined) queues.set(partition, (queue = { partition, entries: [], sending: [] }));
+    if (queue === undefined) queues.set(partition, (queue = { partition, entries: [], sending: [], failures: 0, retryAt: 0 }));
     return queue;
   }
 
@@ -152,40 +157,46 @@ export function createMicroBatch<R>(options: MicroBatchOptions<R>): MicroBatch<R
     const id = options.laneOf(partition);
     let lane = lanes.get(id);
     if (lane === undefined) {
-      lane = { id, busy: false, lastFlushAt: -Infinity, failuresInARow: 0, cancelFlush: null, planned: 'no' };
+      lane = { id, busy: false, lastFlushAt: -Infinity, failuresInARow: 0, plannedAt: Infinity, cancelFlush: () => undefined };
       lanes.set(id, lane);
     }
     return lane;
   }
 
-  function plan(lane: Lane): void {
-    if (lane.busy || lane.planned === 'soon') return;
-    const waitMs = lane.lastFlushAt + limits.lingerMs - turns.now();
-    const atOnce = lane.failuresInARow === 0 && (waitMs <= 0 || queued >= limits.flushRecords);
-    if (atOnce) {
-      lane.cancelFlush?.();
-      lane.planned = 'soon';
-      turns.soon(() => {
+  /** Sees to it that the queue's lane is flushed once the queue may be sent. */
+  function plan(queue: Queue<R>): void {
+    const lane = laneFor(queue.partition);
+    if (lane.busy || queue.sending.length > 0) return;
+    const now = turns.now();
+    const lingered = queued >= limits.flushRecords ? now : lane.lastFlushAt + limits.lingerMs;
+    const dueAt = Math.max(now, lingered, queue.retryAt);
+    if (lane.plannedAt <= dueAt) return;
+    lane.cancelFlush();
+    lane.plannedAt = dueAt;
+    if (dueAt > now) {
+      lane.cancelFlush = turns.after(dueAt - now, () => {
         flush(lane);
       });
-    } else if (lane.planned === 'no') {
-      lane.planned = 'timer';
-      lane.cancelFlush = turns.after(lane.failuresInARow === 0 ? waitMs : backoffMs(lane), () => {
-        flush(lane);
-      });
+      return;
     }
-  }
-
-  function backoffMs(lane: Lane): number {
-    return Math.min(limits.backoffMsMax, limits.backoffMsMin * 2 ** Math.min(lane.failuresInARow - 1, 10));
+    let cancelled = false;
+    lane.cancelFlush = () => {
+      cancelled = true;
+    };
+    turns.soon(() => {
+      if (!cancelled) flush(lane);
+    });
   }
 
   function flush(lane: Lane): void {
-    lane.planned = 'no';
-    lane.cancelFlush = null;
+    lane.plannedAt = Infinity;
+    lane.cancelFlush = () => undefined;
     if (lane.busy) return;
     const taken = take(lane);
-    if (taken.length === 0) return;
+    if (taken.length === 0) {
+      planWaiting();
+      return;
+    }
     lane.busy = true;
     lane.lastFlushAt = turns.now();
     requests += 1;
@@ -214,11 +225,13 @@ export function createMicroBatch<R>(options: MicroBatchOptions<R>): MicroBatch<R
   /** The oldest records of the lane's partitions, as many as one request takes. */
   function take(lane: Lane): Queue<R>[] {
     const taken: Queue<R>[] = [];
+    const now = turns.now();
     let records = 0;
     let bytes = 0;
     // A queue that was served moves behind the others, so that a busy one does not starve them.
     for (const queue of [...queues.values()]) {
       if (queue.entries.length === 0 || queue.sending.length > 0 || options.laneOf(queue.partition) !== lane.id) continue;
+      if (queue.retryAt > now || (queue.failures > 0 && taken.length > 0)) continue;
       let count = 0;
       for (const entry of queue.entries) {
         if (records + count >= limits.requestRecordsMax) break;
@@ -234,6 +247,7 @@ export function createMicroBatch<R>(options: MicroBatchOptions<R>): MicroBatch<R
       taken.push(queue);
       queues.delete(queue.partition);
       queues.set(queue.partition, queue);
+      if (queue.failures > 0) break;
     }
     return taken;
   }
@@ -255,13 +269,16 @@ export function createMicroBatch<R>(options: MicroBatchOptions<R>): MicroBatch<R
       const base = offsets.get(queue.partition);
       const { sending } = queue;
       queue.sending = [];
-      if (base === undefined) requeue(queue, sending);
-      else
-        for (const [index, entry] of sending.entries()) {
-          if (!settle(entry)) continue;
-          acked += 1;
-          entry.resolve({ partition: queue.partition, offset: (base + index) as Offset });
-        }
+      if (base === undefined) {
+        requeue(queue, sending);
+        continue;
+      }
+      queue.failures = 0;
+      for (const [index, entry] of sending.entries()) {
+        if (!settle(entry)) continue;
+        acked += 1;
+        entry.resolve({ partition: queue.partition, offset: (base + index) as Offset });
+      }
     }
   }
 
@@ -274,6 +291,8 @@ export function createMicroBatch<R>(options: MicroBatchOptions<R>): MicroBatch<R
   }
 
   function requeue(queue: Queue<R>, entries: readonly Entry<R>[]): void {
+    queue.failures += 1;
+    queue.retryAt = turns.now() + Math.min(limits.backoffMsMax, limits.backoffMsMin * 2 ** Math.min(queue.failures - 1, 10));
     const live = entries.filter((entry) => !entry.settled);
     queued += live.length;
     queue.entries = [...live, ...queue.entries];
@@ -292,11 +311,13 @@ export function createMicroBatch<R>(options: MicroBatchOptions<R>): MicroBatch<R
   function giveUp(entry: Entry<R>): void {
     if (!settle(entry)) return;
     failed += 1;
+    // A request that hangs has not failed yet, but this is how it shows.
+    failingSince ??= turns.now();
     entry.reject(options.fault(lastCause));
   }
 
   function planWaiting(): void {
-    for (const queue of queues.values()) if (queue.entries.length > 0 && queue.sending.length === 0) plan(laneFor(queue.partition));
+    for (const queue of queues.values()) if (queue.entries.length > 0) plan(queue);
   }
 
   function sweepLater(): void {

@@ -1,5 +1,6 @@
 import type { Admin, ResourceConfigQuery } from 'kafkajs';
-import { TerminalFault } from '#shared/faults/faults.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import { createKafka, type KafkaAccess } from './kafka-client.ts';
 
 /** The two topics and what they must be like. */
@@ -9,6 +10,8 @@ export const eventsTopic = 'sale.events';
 
 /** A sale's terms may be large: 10,000 items. Everything else is below 10 kB. */
 export const commandBytesMax = 8 * 1024 * 1024;
+const leadersMsMax = 10_000;
+const leadersPollMs = 50;
 const recordOverheadBytesMax = 1024 * 1024;
 
 /** kafkajs's ConfigResourceTypes.TOPIC, which Node does not find among the exports of a CommonJS module that spreads. */
@@ -39,7 +42,8 @@ export async function ensureTopic(options: TopicOptions): Promise<void> {
   };
   await withAdmin(options, async (admin) => {
     await admin.createTopics({
-      waitForLeaders: true,
+      // The library gives up at once where a broker has not heard of the topic yet.
+      waitForLeaders: false,
       topics: [
         {
           topic: options.topic,
@@ -54,8 +58,7 @@ export async function ensureTopic(options: TopicOptions): Promise<void> {
 }
 
 async function requireFit(admin: Admin, { topic, partitions }: TopicOptions): Promise<void> {
-  const metadata = await admin.fetchTopicMetadata({ topics: [topic] });
-  const found = metadata.topics[0]?.partitions.length ?? 0;
+  const found = await countLedPartitions(admin, topic);
   if (found < partitions)
     throw new TerminalFault(
       'topic_unfit',
@@ -69,6 +72,31 @@ async function requireFit(admin: Admin, { topic, partitions }: TopicOptions): Pr
       'topic_unfit',
       `topic ${topic} takes time from its writers (${String(kind)}): set message.timestamp.type=LogAppendTime before anything is sold`,
     );
+}
+
+/** Waits until every partition of the topic has a leader. */
+async function countLedPartitions(admin: Admin, topic: string): Promise<number> {
+  let cause: unknown;
+  const deadline = performance.now() + leadersMsMax;
+  while (performance.now() < deadline) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const partitions = topics[0]?.partitions ?? [];
+      if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) {
+        // A leader is named before it knows that it is one; only an answer from each of them shows that.
+        await admin.fetchTopicOffsets(topic);
+        return partitions.length;
+      }
+    } catch (error) {
+      cause = error;
+    }
+    await pause(leadersPollMs);
+  }
+  throw new RetryableFault(
+    'line_unavailable',
+    `topic ${topic} has partitions without a leader after ${leadersMsMax} ms: look at the brokers' logs`,
+    { cause },
+  );
 }
 
 /** Deletes a topic and all that stands in it: for tests. */
