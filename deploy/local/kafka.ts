@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { commandsTopic, ensureTopic, eventsTopic } from '#shared/line/topics.ts';
 import { messageOf, StackFailure } from './failure.ts';
 import { kafkaLibsOf, type Layout } from './layout.ts';
 import type { Part, StackContext } from './part.ts';
@@ -11,32 +12,6 @@ import { ownFolder, readableFolder, writeFor } from './server-user.ts';
 /** Kafka 4.1 from Maven Central's jars, broker and controller in one process: the line. */
 
 const askMsMax = 3_000;
-/** A batch of commands or events is far smaller; a record may be this large before it is refused. */
-const messageBytesMax = 8 * 1024 * 1024;
-
-export const COMMANDS_TOPIC = 'sale.commands';
-export const EVENTS_TOPIC = 'sale.events';
-
-/** Settings of the topics, the same in production but for their replication. */
-const TOPICS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  [COMMANDS_TOPIC]: {
-    'cleanup.policy': 'delete',
-    // The line is the record of what was asked: it is never deleted by age or size.
-    'retention.ms': '-1',
-    'retention.bytes': '-1',
-    // Logical time is the broker's, not the client's.
-    'message.timestamp.type': 'LogAppendTime',
-    'max.message.bytes': String(messageBytesMax),
-    'unclean.leader.election.enable': 'false',
-  },
-  [EVENTS_TOPIC]: {
-    'cleanup.policy': 'delete',
-    'retention.ms': '-1',
-    'retention.bytes': '-1',
-    'max.message.bytes': String(messageBytesMax),
-    'unclean.leader.election.enable': 'false',
-  },
-};
 
 export function brokersOf(layout: Layout): string {
   return `127.0.0.1:${layout.ports.kafka}`;
@@ -56,8 +31,6 @@ export function serverProperties({ port, controllerPort, data }: { port: number;
     'log.dirs': data,
     // Topics are made on purpose, with their partitions, or not at all.
     'auto.create.topics.enable': false,
-    'message.max.bytes': messageBytesMax,
-    'replica.fetch.max.bytes': messageBytesMax,
     // One broker: whatever wants copies has one, and one partition is enough.
     'default.replication.factor': 1,
     'min.insync.replicas': 1,
@@ -229,31 +202,35 @@ async function withAdmin<T>(layout: Layout, use: (admin: Admin) => Promise<T>): 
 
 /** Both topics with their partitions and settings. Partitions are added, never removed. */
 async function settle({ layout }: StackContext): Promise<void> {
+  const partitions = layout.linePartitions;
   await withAdmin(layout, async (admin) => {
     const existing = new Set(await admin.listTopics());
-    const missing = Object.entries(TOPICS).filter(([topic]) => !existing.has(topic));
-    if (missing.length > 0) {
-      await admin.createTopics({
-        waitForLeaders: true,
-        topics: missing.map(([topic, settings]) => ({
-          topic,
-          numPartitions: layout.linePartitions,
-          replicationFactor: 1,
-          configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
-        })),
-      });
-    }
-    const { topics } = await admin.fetchTopicMetadata({ topics: Object.keys(TOPICS) });
-    for (const { name, partitions } of topics) {
-      if (partitions.length < layout.linePartitions) {
-        await admin.createPartitions({ topicPartitions: [{ topic: name, count: layout.linePartitions }] });
-      } else if (partitions.length > layout.linePartitions) {
-        throw new StackFailure(
-          `Topic ${name} has ${partitions.length} partitions and LINE_PARTITIONS is ${layout.linePartitions}: set it to ${partitions.length}, partitions cannot be taken away.`,
-        );
-      }
+    const ours = [commandsTopic, eventsTopic].filter((topic) => existing.has(topic));
+    if (ours.length === 0) return;
+    const { topics } = await admin.fetchTopicMetadata({ topics: ours });
+    for (const { name, partitions: found } of topics) {
+      if (found.length < partitions) await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] });
+      if (found.length <= partitions) continue;
+      throw new StackFailure(
+        `Topic ${name} has ${found.length} partitions and LINE_PARTITIONS is ${partitions}: set it to ${found.length}, partitions cannot be taken away.`,
+      );
     }
   });
+  await prepareTopics({ brokers: [brokersOf(layout)], partitions, copies: 1 });
+}
+
+/** Makes both topics where they are missing; throws TerminalFault `topic_unfit` where one is there and different. */
+export async function prepareTopics({
+  brokers,
+  partitions,
+  copies,
+}: {
+  brokers: string[];
+  partitions: number;
+  copies: number;
+}): Promise<void> {
+  const access = { brokers, clientId: 'firstcome-stack' };
+  await Promise.all([commandsTopic, eventsTopic].map((topic) => ensureTopic({ ...access, topic, partitions, replicationFactor: copies })));
 }
 
 export const kafka: Part = {

@@ -159,26 +159,33 @@ async function withClient<T>(url: string, use: (client: Client) => Promise<T>): 
   }
 }
 
-/** Database, roles and schema. Repeating it changes nothing. */
-async function settle(context: StackContext): Promise<void> {
-  const { layout } = context;
-  await withClient(databaseUrl(layout, OWNER_ROLE, 'postgres'), async (client) => {
-    const database = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
-    if (database.rowCount === 0) await client.query(`CREATE DATABASE ${escapeIdentifier(DATABASE)}`);
+/**
+ * The services' role with LOGIN and this password, and the newest schema, in a database
+ * that exists. Repeating it changes nothing.
+ */
+export async function prepareDatabase({ ownerUrl, password, root }: { ownerUrl: string; password: string; root: string }): Promise<void> {
+  await withClient(ownerUrl, async (client) => {
     const role = await client.query<{ rolcanlogin: boolean }>('SELECT rolcanlogin FROM pg_roles WHERE rolname = $1', [APP_ROLE]);
     if (role.rowCount === 0) await client.query(`CREATE ROLE ${escapeIdentifier(APP_ROLE)}`);
-    if (role.rows[0]?.rolcanlogin !== true) {
-      await client.query(`ALTER ROLE ${escapeIdentifier(APP_ROLE)} LOGIN PASSWORD ${escapeLiteral(LOCAL_PASSWORD)}`);
-    }
+    if (role.rows[0]?.rolcanlogin === true) return;
+    await client.query(`ALTER ROLE ${escapeIdentifier(APP_ROLE)} LOGIN PASSWORD ${escapeLiteral(password)}`);
   });
-  await withClient(databaseUrl(layout, OWNER_ROLE), (client) => client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements'));
   // A process of its own: jest cannot load the migration library, and tests load this file.
   const migrated = spawnSync(process.execPath, ['shared/ledger/run-migrations.ts'], {
-    cwd: layout.root,
-    env: { ...process.env, DATABASE_OWNER_URL: databaseUrl(layout, OWNER_ROLE) },
+    cwd: root,
+    env: { ...process.env, DATABASE_OWNER_URL: ownerUrl },
     encoding: 'utf8',
   });
   if (migrated.status !== 0) throw new StackFailure(`The database's schema could not be brought up to date:\n${migrated.stderr}`);
+}
+
+async function settle({ layout }: StackContext): Promise<void> {
+  await withClient(databaseUrl(layout, OWNER_ROLE, 'postgres'), async (client) => {
+    const database = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (database.rowCount === 0) await client.query(`CREATE DATABASE ${escapeIdentifier(DATABASE)}`);
+  });
+  await withClient(databaseUrl(layout, OWNER_ROLE), (client) => client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements'));
+  await prepareDatabase({ ownerUrl: databaseUrl(layout, OWNER_ROLE), password: LOCAL_PASSWORD, root: layout.root });
 }
 
 export const postgres: Part = {

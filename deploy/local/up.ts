@@ -11,7 +11,8 @@ import { allParts, selectParts } from './parts.ts';
 import { portFree } from './ports.ts';
 import { endOrphans, runningRecord, startDetached, tailOf } from './processes.ts';
 
-const readyMsMax = 90_000;
+/** A broker on a machine that does much else has been seen to take a minute. */
+const readyMsMax = 180_000;
 const askEveryMs = 100;
 /** How often a part is started again whose early end is known to pass. */
 const startsMax = 20;
