@@ -74,9 +74,7 @@ function batchOf(told: readonly Told[], after: Partial<SaleAfter> = {}, payment:
 /** Only what there is, so that a table says all. */
 function rowsOf(told: readonly Told[], after: Partial<SaleAfter> = {}): Partial<BatchRows> {
   const rows = project(batchOf(told, after));
-  return Object.fromEntries(
-    Object.entries(rows).filter(([name, list]) => list.length > 0 && name !== 'newEvents' && name !== 'sales'),
-  );
+  return Object.fromEntries(Object.entries(rows).filter(([name, list]) => list.length > 0 && name !== 'newEvents' && name !== 'sales'));
 }
 
 const newReservation = {

@@ -27,6 +27,9 @@ import {
 } from './batches.ts';
 import { createEmptyDatabase, createTestDatabase, runMigrations, type TestDatabase } from './databases.ts';
 
+/** A database is made for each test, which takes its time on a busy machine. */
+jest.setTimeout(60_000);
+
 const LEASE_MS = 60_000;
 const CLUSTER = 'cluster-1';
 
