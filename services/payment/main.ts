@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openPool } from '#shared/ledger/connections.ts';
+import { encodeCommand } from '#shared/line/encode.ts';
 import { createEnqueuer } from '#shared/line/enqueue.ts';
 import { createGateway } from '#shared/payments/gateway.ts';
 import { EXIT, superviseProcess } from '#shared/telemetry/lifecycle.ts';
@@ -11,7 +12,7 @@ import { PAYMENT_EVENT_TYPES } from '#shared/payments/enroll.ts';
 import { followEvents } from './follow-events.ts';
 import { paymentMetrics } from './metrics.ts';
 import { answerManual } from './operator-routes.ts';
-import { encode, startPaymentService } from './service.ts';
+import { startPaymentService } from './service.ts';
 
 /** The payment service: the only process that calls a payment gateway. Several may run beside each other. */
 
@@ -34,7 +35,7 @@ const gateway = createGateway({
 const service = startPaymentService({
   pool,
   gateway,
-  enqueue: (partition, command) => enqueuer.enqueue(partition, encode(command)),
+  enqueue: (partition, command) => enqueuer.enqueue(partition, encodeCommand(command)),
   metrics: paymentMetrics(metrics),
   log,
   callsMax: config.PAYMENT_CALLS_MAX,

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { COMMAND_VERSION, type Command } from '#schemas/command.ts';
+import type { Command } from '#schemas/command.ts';
 import type { Event } from '#schemas/event.ts';
 import type { Partition } from '#schemas/ids.ts';
 import { withLedgerFaults } from '#shared/ledger/ledger-fault.ts';
@@ -134,9 +134,4 @@ export function startPaymentService(options: PaymentServiceOptions): PaymentServ
       await work.stop(waitMsMax);
     },
   };
-}
-
-/** A command as it stands on the line. */
-export function encode(command: Command): Buffer {
-  return Buffer.from(JSON.stringify({ ...command, v: COMMAND_VERSION }));
 }

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { EpochMs } from '#schemas/ids.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { unsettledSales } from '#shared/ledger/lines.ts';
+import { encodeCommand } from '#shared/line/encode.ts';
 import { createEnqueuer } from '#shared/line/enqueue.ts';
 import { superviseProcess } from '#shared/telemetry/lifecycle.ts';
 import { openLog } from '#shared/telemetry/log.ts';
@@ -44,7 +45,7 @@ const schedule = runSchedule(
     },
     unsettledSales: () => unsettledSales(pool),
     releaseUnscheduledLines: () => releaseUnscheduledLines(pool),
-    enqueue: (partition, command) => enqueuer.enqueue(partition, Buffer.from(JSON.stringify(command))),
+    enqueue: (partition, command) => enqueuer.enqueue(partition, encodeCommand(command)),
     log,
     observe,
   },
