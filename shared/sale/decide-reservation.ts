@@ -1,7 +1,7 @@
 import type { CancelReservation, CreateReservation } from '#schemas/command.ts';
 import type { DecidedEvent, ReservationRefusal, ReservationStatus } from '#schemas/event.ts';
 import type { EpochMs } from '#schemas/ids.ts';
-import { grant } from './grant.ts';
+import { type Grant, grant } from './grant.ts';
 import { hasHoldsEnough, unitsLeft } from './limits.ts';
 import { answerEnvelope, type Occasion } from './occasion.ts';
 import { reservationFor } from './past.ts';
@@ -25,13 +25,16 @@ export function decideReservation(state: SaleState, command: CreateReservation, 
   const asked = lines.reduce((sum, { quantity }) => sum + quantity, 0);
   if (command.allow_partial ? left === 0 : asked > left) return rejectReservation(state, command, occasion, 'per_user_limit');
 
-  const granted = grant(
-    lines,
-    command.allow_partial,
-    (item) => availableToNewcomers(state, item),
-    left,
-    (item) => state.stock.sku(item),
-  );
+  const everything = asked <= left && lines.every(({ item, quantity }) => quantity <= availableToNewcomers(state, item));
+  const granted: Grant = everything
+    ? { lines, items: command.items, notGranted: [] }
+    : grant(
+        lines,
+        command.allow_partial,
+        (item) => availableToNewcomers(state, item),
+        left,
+        (item) => state.stock.sku(item),
+      );
   if (granted.lines.length === 0) {
     if (mayWait(state, command, lines)) return waitlist(state, command, occasion);
     const soldOut = granted.notGranted.some(({ reason }) => reason === 'sold_out');

@@ -1,7 +1,7 @@
 import type { DecidedEvent } from '#schemas/event.ts';
 import type { OrderId } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
-import { assertTransition, endReservation, liveSlot } from './evolve-reservation.ts';
+import { assertTransition, endReservation, liveSlot, notLiving } from './evolve-reservation.ts';
 import { extendHold, sellFreeUnits, sellHold } from './hold.ts';
 import type { LiveOrderRecord } from './live-orders.ts';
 import { orderState } from './past.ts';
@@ -58,8 +58,7 @@ function evolveConfirmed(state: SaleState, event: Confirmed): void {
   const order = liveOrder(state, event.order_id);
   if (event.reacquired) {
     assertOrder(state, order.id, 'reacquire', 'paid');
-    const past = state.pastReservations.get(order.reservationId);
-    assertTransition(past?.status ?? 'none', 'reacquire', 'confirmed');
+    assertTransition(notLiving(state, order.reservationId), 'reacquire', 'confirmed');
     sellFreeUnits(state, order.lines);
     if (state.terms!.per_user_limit !== null) state.usage.change(order.user, unitsOf(order), 0);
     state.pastReservations.record(order.reservationId, state.seq, { user: order.user, status: 'confirmed' });

@@ -14,7 +14,7 @@ export function evolveReservation(state: SaleState, event: ReservationEvent): vo
   const { reservations, waitlist } = state;
   switch (event.type) {
     case 'reservation.created': {
-      assertTransition('none', 'hold', 'held');
+      assertTransition(notLiving(state, event.reservation_id), 'hold', 'held');
       const slot = reservations.add({
         id: event.reservation_id,
         user: event.user,
@@ -29,7 +29,7 @@ export function evolveReservation(state: SaleState, event: ReservationEvent): vo
       return rememberAnswer(state, event.reservation_id, event.fingerprint, event.seq);
     }
     case 'reservation.waitlisted': {
-      assertTransition('none', 'waitlist', 'waitlisted');
+      assertTransition(notLiving(state, event.reservation_id), 'waitlist', 'waitlisted');
       const slot = reservations.add({
         id: event.reservation_id,
         user: event.user,
@@ -91,8 +91,8 @@ function evolveRejected(state: SaleState, event: Rejected): void {
   }
   // A conflict is on record and decides nothing: the reservation stays what it is.
   if (reason === 'idempotency_conflict') return;
-  assertTransition('none', 'refuse', 'rejected');
   assert(state.reservations.find(id) === -1, `reservation ${id} lives and cannot be refused`);
+  assertTransition(notLiving(state, id), 'refuse', 'rejected');
   state.pastReservations.record(id, seq, { user, status: 'rejected' });
   rememberAnswer(state, id, fingerprint, seq);
 }
@@ -109,6 +109,11 @@ export function liveSlot(state: SaleState, id: ReservationId): number {
   const slot = state.reservations.find(id);
   assert(slot !== -1, `reservation ${id} does not live`);
   return slot;
+}
+
+/** The state of a reservation that does not live. One that does is found out where it would be put into the table again. */
+export function notLiving(state: SaleState, id: ReservationId): ReservationState {
+  return state.pastReservations.get(id)?.status ?? 'none';
 }
 
 export function assertTransition(from: ReservationState, trigger: ReservationTrigger, to: ReservationOutcome): void {

@@ -20,7 +20,10 @@ export class Memory<Key, Value> {
   }
 
   record(key: Key, recordedSeq: number, value: Value): void {
-    // A Map keeps a key's first place; its new place is the last.
+    const { size } = this.#entries;
+    this.#entries.set(key, { recordedSeq, value });
+    if (this.#entries.size > size) return;
+    // It was there already, and a Map keeps a key's first place; its new place is the last.
     this.#entries.delete(key);
     this.#entries.set(key, { recordedSeq, value });
   }

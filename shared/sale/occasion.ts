@@ -34,5 +34,9 @@ interface Keyed {
 
 /** What an event that answers a request begins with. */
 export function answerEnvelope(state: SaleState, occasion: Occasion, { fingerprint, accepted_at }: Keyed): Envelope & Keyed {
-  return { ...envelope(state, occasion), fingerprint, accepted_at };
+  const { at, offset, requestId, traceparent } = occasion;
+  const seq = (state.seq + 1) as Seq;
+  return traceparent === undefined
+    ? { sale_id: state.saleId, seq, offset, at, request_id: requestId, fingerprint, accepted_at }
+    : { sale_id: state.saleId, seq, offset, at, request_id: requestId, traceparent, fingerprint, accepted_at };
 }

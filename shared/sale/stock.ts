@@ -90,7 +90,8 @@ export class Stock {
 
   /** Whether the counters of an event are those that stand now. */
   agreesWith(counts: Counts): boolean {
-    for (const sku of Object.keys(counts) as Sku[]) {
+    for (const name in counts) {
+      const sku = name as Sku;
       const item = this.#items.get(sku);
       const said = counts[sku];
       if (item === undefined || said === undefined) return false;

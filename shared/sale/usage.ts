@@ -25,6 +25,8 @@ export class UsageTable {
   #holds = new Int32Array(ROWS_MIN);
   readonly #index = new IdIndex();
   readonly #wanted = new Int32Array(WORDS_PER_ID);
+  /** The user whose words `#wanted` holds. */
+  #wantedUser: UserRef | null = null;
   #used = 0;
   #firstFree = NONE;
 
@@ -65,7 +67,11 @@ export class UsageTable {
   }
 
   #find(user: UserRef): number {
-    writeWords(user, this.#wanted, 0);
+    // A decision asks several times about the same user.
+    if (user !== this.#wantedUser) {
+      writeWords(user, this.#wanted, 0);
+      this.#wantedUser = user;
+    }
     return this.#index.find(this.#users, this.#wanted, 0);
   }
 
