@@ -162,7 +162,7 @@ function reservation(salt: string, n: number, acceptedAt: number): Buffer {
 
 function startWriter(): ChildProcess {
   const flags = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', ...flags, 'services/writer/main.ts'], {
+  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=64', ...flags, 'services/writer/main.ts'], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {
       ...process.env,

@@ -7,6 +7,7 @@ import type { Announcement, Reply } from '#shared/replies/replies.ts';
 import { advance, type Advanced } from '#shared/sale/advance.ts';
 import { learn } from '#shared/sale/learn.ts';
 import { countsOf, isSettled, seqOf, statusOf } from '#shared/sale/state.ts';
+import type { KeyFilter } from './key-filter.ts';
 import type { Part } from './part.ts';
 import { recordSha256 } from './position-check.ts';
 import type { HotSale, HotSales } from './sales.ts';
@@ -169,6 +170,7 @@ function close(sale: HotSale, { events, paymentMethods }: OpenSale): SaleAfter {
   assert(status !== null, 'a sale with events is scheduled');
   sale.head = head;
   sale.remembered += events.length;
+  if (sale.ids !== null) for (const event of events) noteIds(sale.ids, event);
   return {
     saleNo: sale.saleNo,
     saleId: sale.saleId,
@@ -185,6 +187,12 @@ function close(sale: HotSale, { events, paymentMethods }: OpenSale): SaleAfter {
             return paymentMethodId === undefined ? event : { ...event, paymentMethodId };
           }),
   };
+}
+
+function noteIds(ids: KeyFilter, event: DecidedEvent): void {
+  if ('reservation_id' in event && event.reservation_id !== undefined) ids.add(event.reservation_id);
+  if ('order_id' in event) ids.add(event.order_id);
+  if ('key' in event && event.key !== undefined) ids.add(event.key);
 }
 
 function movedItems(sale: HotSale, events: readonly DecidedEvent[]): SaleAfter['items'] {

@@ -59,16 +59,18 @@ function lookupsOf(part: Part, sales: HotSales): SaleLookup[] {
     const sale = sales.get(parsed.command.sale_id);
     if (sale === undefined) continue;
     const unknown = unknownTo(sale.state, parsed.command);
+    const asked = (id: string | undefined): id is string => id !== undefined && sale.ids?.mayHold(id) !== false;
     let references = bySale.get(sale);
     if (references === undefined) {
       references = { reservationKeys: new Set(), orderKeys: new Set(), requestKeys: new Set(), reservations: new Set(), orders: new Set() };
       bySale.set(sale, references);
     }
-    if (unknown.reservationKey !== undefined) references.reservationKeys.add(unknown.reservationKey);
-    if (unknown.orderKey !== undefined) references.orderKeys.add(unknown.orderKey);
+    if (asked(unknown.reservationKey)) references.reservationKeys.add(unknown.reservationKey);
+    if (asked(unknown.orderKey)) references.orderKeys.add(unknown.orderKey);
+    // Operators' keys say which sale they are for only by their route: always asked.
     if (unknown.requestKey !== undefined) references.requestKeys.add(unknown.requestKey);
-    if (unknown.reservation !== undefined) references.reservations.add(unknown.reservation);
-    if (unknown.order !== undefined) references.orders.add(unknown.order);
+    if (asked(unknown.reservation)) references.reservations.add(unknown.reservation);
+    if (asked(unknown.order)) references.orders.add(unknown.order);
   }
   const lookups: SaleLookup[] = [];
   for (const [sale, { reservationKeys, orderKeys, requestKeys, reservations, orders }] of bySale) {

@@ -6,6 +6,7 @@ import { checkInvariants } from '#shared/sale/check-invariants.ts';
 import { forget } from '#shared/sale/learn.ts';
 import { restore } from '#shared/sale/restore.ts';
 import { initialState, isSettled, seqOf, statusOf, type SaleState } from '#shared/sale/state.ts';
+import { createKeyFilter, type KeyFilter } from './key-filter.ts';
 
 /** A sale in memory, ahead of the ledger by the batches under way. */
 export interface HotSale {
@@ -18,6 +19,8 @@ export interface HotSale {
   committedSeq: Seq | 0;
   /** Decisions and answers of the ledger that memory took in since it last forgot. */
   remembered: number;
+  /** Every id its log speaks of, where it was decided here from the beginning; a loaded sale has none and asks the ledger. */
+  readonly ids: KeyFilter | null;
 }
 
 /** The sales of one partition that are in memory: those not settled, and settled ones while something on the line refers to them. */
@@ -62,6 +65,7 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
       head: loaded.head,
       committedSeq: loaded.snapshot.seq,
       remembered: 0,
+      ids: null,
     };
     sales.set(sale.saleId, sale);
     return sale;
@@ -85,6 +89,7 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
         head: EMPTY_HEAD,
         committedSeq: 0,
         remembered: 0,
+        ids: createKeyFilter(),
       };
       sales.set(saleId, unborn);
       return unborn;

@@ -1,0 +1,71 @@
+/**
+ * Which ids the log of a sale may hold: no false "never", some false "maybe" (a
+ * Bloom filter that grows in layers). A sale that was seen from its birth needs no
+ * question to the ledger for a request that is new, which is nearly every one.
+ */
+export interface KeyFilter {
+  /** `id`: a UUID whose digits are spread evenly, as those of a hash are. */
+  readonly add: (id: string) => void;
+  /** false: it was never added. */
+  readonly mayHold: (id: string) => boolean;
+}
+
+/** Of the first layer; each next one is four times as large. */
+const firstLayerIdsMax = 100_000;
+/** With four probes an id, about one in a hundred that were never added looks as if it had been. */
+const bitsPerId = 10;
+const probes = 4;
+
+interface Layer {
+  readonly words: Uint32Array;
+  readonly bitMask: number;
+  readonly idsMax: number;
+  ids: number;
+}
+
+export function createKeyFilter(): KeyFilter {
+  const layers: Layer[] = [];
+  let newest = createLayer(firstLayerIdsMax);
+  layers.push(newest);
+  return {
+    add(id) {
+      if (newest.ids >= newest.idsMax) {
+        newest = createLayer(newest.idsMax * 4);
+        layers.push(newest);
+      }
+      newest.ids++;
+      const step = word(id, 24) | 1;
+      let at = word(id, 0);
+      for (let probe = 0; probe < probes; probe++, at = (at + step) >>> 0) {
+        const bit = at & newest.bitMask;
+        newest.words[bit >>> 5] = (newest.words[bit >>> 5] ?? 0) | (1 << (bit & 31));
+      }
+    },
+    mayHold(id) {
+      const start = word(id, 0);
+      const step = word(id, 24) | 1;
+      return layers.some((layer) => {
+        for (let probe = 0, at = start; probe < probes; probe++, at = (at + step) >>> 0) {
+          const bit = at & layer.bitMask;
+          if (((layer.words[bit >>> 5] ?? 0) & (1 << (bit & 31))) === 0) return false;
+        }
+        return true;
+      });
+    },
+  };
+}
+
+function createLayer(idsMax: number): Layer {
+  const bits = 2 ** Math.ceil(Math.log2(idsMax * bitsPerId));
+  return { words: new Uint32Array(bits / 32), bitMask: bits - 1, idsMax, ids: 0 };
+}
+
+/** 32 bits from eight hexadecimal digits in lower case. */
+function word(id: string, from: number): number {
+  let value = 0;
+  for (let index = from; index < from + 8; index++) {
+    const code = id.charCodeAt(index);
+    value = (value << 4) | (code > 57 ? code - 87 : code - 48);
+  }
+  return value >>> 0;
+}
