@@ -162,6 +162,6 @@ function disagreement(saleId: SaleId, what: string): TerminalFault {
   return new TerminalFault(
     'counters_disagree',
     `sale ${saleId}: ${what} (I2). Someone else wrote to the ledger, or it was restored in part. Nothing is decided on this sale until ` +
-      'it agrees again: run `npx firstcome audit verify` to see which side follows the log, and restore the ledger from a backup.',
+      'it agrees again: see "A line that halted" in docs/OPERATIONS.md.',
   );
 }

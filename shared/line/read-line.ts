@@ -215,7 +215,7 @@ export function createLineReader(options: LineReaderOptions): LineReader {
           new TerminalFault(
             'line_broken',
             `partition ${partition} of ${topic} does not go on at offset ${due} (${why}; it has ${low} to ${high}): records were deleted or the topic was made anew; ` +
-              'see docs/runbooks before this partition is written again',
+              'see "A line that halted" in docs/OPERATIONS.md before this partition is written again',
           ),
         );
       },
