@@ -94,6 +94,7 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
 
   function readiness(): readonly EdgeDependency[] {
     const line = enqueuer.health();
+    const repliesArrive = replies.connected() && redis.status === 'ready';
     return [
       { name: 'ledger', required: true, ready: reads.isUp(), ...(reads.isUp() ? {} : { reason: `PostgreSQL: ${reads.whyDown()}` }) },
       {
@@ -105,10 +106,8 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
       {
         name: 'replies',
         required: false,
-        ready: replies.connected() && redis.status === 'ready',
-        ...(replies.connected() && redis.status === 'ready'
-          ? {}
-          : { reason: `Redis is ${redis.status}: decisions are found in the ledger` }),
+        ready: repliesArrive,
+        ...(repliesArrive ? {} : { reason: 'Redis does not answer: decisions are found in the ledger' }),
       },
     ];
   }

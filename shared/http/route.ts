@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { EpochMs } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
-import type { Answer, Outcome } from './answer.ts';
+import type { Outcome } from './answer.ts';
 import type { Caller, Scope } from './authenticate.ts';
 import type { JsonObject } from './body.ts';
 
@@ -43,8 +43,4 @@ export function param(exchange: Exchange, name: string): string {
   const value = exchange.params[name];
   assert(value !== undefined, `the route has a parameter ${name}`);
   return value;
-}
-
-export function isAnswer(outcome: Outcome): outcome is Answer {
-  return outcome.kind === 'answer';
 }

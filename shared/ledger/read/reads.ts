@@ -63,13 +63,20 @@ export function openReads({ databaseUrl, applicationName, connectionsMax, onFaul
   };
   const pool = new pg.Pool({ ...connection, max: connectionsMax, idleTimeoutMillis: 60_000 });
   const probes = new pg.Pool({ ...connection, max: 1, connectionTimeoutMillis: probeMsMax, query_timeout: probeMsMax });
+  let asked = false;
   let up = false;
   let reason = 'not asked yet';
+  let answeredAt = 0;
   let probing = false;
+  /** Of the queries under way: when the ledger goes away they end at once instead of at their time limit. */
+  const giveUps = new Set<(error: unknown) => void>();
 
   function down(error: unknown): void {
+    asked = true;
     up = false;
     reason = error instanceof Error && error.message !== '' ? error.message : String(error);
+    for (const giveUp of giveUps) giveUp(error);
+    giveUps.clear();
   }
   // A connection that breaks while nobody uses it is the first sign of a server that went away.
   for (const one of [pool, probes]) {
@@ -82,12 +89,15 @@ export function openReads({ databaseUrl, applicationName, connectionsMax, onFaul
   async function probe(): Promise<void> {
     if (probing) return;
     probing = true;
+    const begunAt = Date.now();
     try {
       await probes.query('SELECT 1');
+      asked = true;
       up = true;
       reason = '';
     } catch (error) {
-      down(error);
+      // A probe that was merely slow says nothing where others were answered meanwhile.
+      if (answeredAt < begunAt) down(error);
     } finally {
       probing = false;
     }
@@ -98,16 +108,23 @@ export function openReads({ databaseUrl, applicationName, connectionsMax, onFaul
 
   return {
     async rows<Row>({ name, text, msMax }: Statement, values: readonly unknown[]): Promise<Row[]> {
+      const away = (cause: unknown) =>
+        new RetryableFault('ledger_unavailable', `the ledger did not answer ${name}; see that PostgreSQL is up, then try again`, { cause });
+      if (asked && !up) throw away(new Error(reason));
       const query = { name, text, values: values as unknown[], ...(msMax === undefined ? {} : { query_timeout: msMax }) };
+      let giveUp: (error: unknown) => void = () => undefined;
+      const wentAway = new Promise<never>((_resolve, reject) => (giveUp = reject));
+      giveUps.add(giveUp);
       try {
-        const { rows } = await pool.query<Row & pg.QueryResultRow>(query);
+        const { rows } = await Promise.race([pool.query<Row & pg.QueryResultRow>(query), wentAway]);
+        answeredAt = Date.now();
         return rows;
       } catch (cause) {
         if (cause instanceof pg.DatabaseError && !AWAY.test(cause.code ?? '')) throw cause;
         void probe();
-        throw new RetryableFault('ledger_unavailable', `the ledger did not answer ${name}; see that PostgreSQL is up, then try again`, {
-          cause,
-        });
+        throw away(cause);
+      } finally {
+        giveUps.delete(giveUp);
       }
     },
     isUp: () => up,
