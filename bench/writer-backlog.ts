@@ -162,22 +162,26 @@ function reservation(salt: string, n: number, acceptedAt: number): Buffer {
 
 function startWriter(): ChildProcess {
   const flags = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=64', ...flags, 'services/writer/main.ts'], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: {
-      ...process.env,
-      DATABASE_URL: database.appUrl,
-      KAFKA_BROKERS: brokers.join(','),
-      REDIS_URL: redisUrl,
-      COMMANDS_TOPIC: topics.commands,
-      EVENTS_TOPIC: topics.events,
-      LINE_PARTITIONS: '1',
-      WRITER_PARTITIONS: '0',
-      HTTP_PORT: '0',
-      INSTANCE_ID: `bench-${tag}`,
-      LOG_LEVEL: 'warn',
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=64', ...flags, 'services/writer/main.ts'],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: {
+        ...process.env,
+        DATABASE_URL: database.appUrl,
+        KAFKA_BROKERS: brokers.join(','),
+        REDIS_URL: redisUrl,
+        COMMANDS_TOPIC: topics.commands,
+        EVENTS_TOPIC: topics.events,
+        LINE_PARTITIONS: '1',
+        WRITER_PARTITIONS: '0',
+        HTTP_PORT: '0',
+        INSTANCE_ID: `bench-${tag}`,
+        LOG_LEVEL: 'warn',
+      },
     },
-  });
+  );
   child.once('exit', (code, signal) => {
     if (code !== 0) console.error(`the writer ended early: ${String(code ?? signal)}`);
   });
