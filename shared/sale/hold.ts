@@ -1,5 +1,5 @@
 import type { EpochMs } from '#schemas/ids.ts';
-import type { LiveStatus, Line } from './reservation-table.ts';
+import type { Line } from './reservation-table.ts';
 import type { SaleState } from './state.ts';
 
 /**
@@ -45,10 +45,6 @@ export function extendHold(state: SaleState, slot: number, deadline: EpochMs): v
 /** Units that were released long ago are sold after all. */
 export function sellFreeUnits(state: SaleState, lines: readonly Line[]): void {
   for (const { item, quantity } of lines) state.stock.move(item, 0, 0, quantity);
-}
-
-export function isInForce(status: LiveStatus): boolean {
-  return status !== 'waitlisted';
 }
 
 function moveUnits(state: SaleState, slot: number, heldPerUnit: -1 | 1, soldPerUnit: 0 | 1): void {

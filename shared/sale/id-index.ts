@@ -3,6 +3,11 @@ import { WORDS_PER_ID } from './id-words.ts';
 
 const CELLS_MIN = 16;
 const EMPTY = 0;
+/** A cell is six bits of the id's hash above the slot plus one, so that a look at other ids' cells seldom leads to their ids. */
+const SLOT_BITS = 26;
+const SLOT_MASK = (1 << SLOT_BITS) - 1;
+const TAG_MASK = ~SLOT_MASK;
+const SLOTS_MAX = SLOT_MASK;
 
 function hash(words: Int32Array, at: number): number {
   let bits =
@@ -32,58 +37,64 @@ export class IdIndex {
 
   /** The slot whose id is `words[at .. at + 3]`, or -1. */
   find(ids: Int32Array, words: Int32Array, at: number): number {
-    const mask = this.#cells.length - 1;
-    for (let cell = hash(words, at) & mask; ; cell = (cell + 1) & mask) {
-      const entry = this.#cells[cell]!;
+    const cells = this.#cells;
+    const mask = cells.length - 1;
+    const bits = hash(words, at);
+    for (let cell = bits & mask; ; cell = (cell + 1) & mask) {
+      const entry = cells[cell]!;
       if (entry === EMPTY) return -1;
-      if (sameId(ids, (entry - 1) * WORDS_PER_ID, words, at)) return entry - 1;
+      if (((entry ^ bits) & TAG_MASK) !== 0) continue;
+      const slot = slotOf(entry);
+      if (sameId(ids, slot * WORDS_PER_ID, words, at)) return slot;
     }
   }
 
   /** Takes in a slot whose id stands in `ids` already. */
   add(ids: Int32Array, slot: number): void {
+    assert(slot < SLOTS_MAX, `slot ${slot} does not fit a cell: ${SLOTS_MAX} can live at once`);
+    assert(this.find(ids, ids, slot * WORDS_PER_ID) === -1, `slot ${slot} has the id of another, which is still in use`);
     if ((this.#size + 1) * 4 > this.#cells.length * 3) this.#grow(ids);
-    const mask = this.#cells.length - 1;
-    let cell = hash(ids, slot * WORDS_PER_ID) & mask;
-    for (; this.#cells[cell] !== EMPTY; cell = (cell + 1) & mask) {
-      const other = this.#cells[cell]! - 1;
-      assert(
-        !sameId(ids, other * WORDS_PER_ID, ids, slot * WORDS_PER_ID),
-        `slot ${slot} has the id of slot ${other}, which is still in use`,
-      );
-    }
-    this.#cells[cell] = slot + 1;
+    this.#put(ids, slot);
     this.#size++;
   }
 
   /** Lets go of a slot whose id still stands in `ids`. */
   remove(ids: Int32Array, slot: number): void {
-    const mask = this.#cells.length - 1;
+    const cells = this.#cells;
+    const mask = cells.length - 1;
     let hole = hash(ids, slot * WORDS_PER_ID) & mask;
-    for (; this.#cells[hole] !== slot + 1; hole = (hole + 1) & mask) {
-      assert(this.#cells[hole] !== EMPTY, `slot ${slot} is not in the index`);
+    for (; slotOf(cells[hole]!) !== slot; hole = (hole + 1) & mask) {
+      assert(cells[hole] !== EMPTY, `slot ${slot} is not in the index`);
     }
-    for (let cell = (hole + 1) & mask; this.#cells[cell] !== EMPTY; cell = (cell + 1) & mask) {
-      const home = hash(ids, (this.#cells[cell]! - 1) * WORDS_PER_ID) & mask;
+    for (let cell = (hole + 1) & mask; cells[cell] !== EMPTY; cell = (cell + 1) & mask) {
+      const home = hash(ids, slotOf(cells[cell]!) * WORDS_PER_ID) & mask;
       // An entry may fill the hole unless its home lies behind the hole, on its way round.
       if (((cell - home) & mask) >= ((cell - hole) & mask)) {
-        this.#cells[hole] = this.#cells[cell]!;
+        cells[hole] = cells[cell]!;
         hole = cell;
       }
     }
-    this.#cells[hole] = EMPTY;
+    cells[hole] = EMPTY;
     this.#size--;
   }
 
   #grow(ids: Int32Array): void {
     const former = this.#cells;
     this.#cells = new Int32Array(former.length * 2);
-    const mask = this.#cells.length - 1;
-    for (const entry of former) {
-      if (entry === EMPTY) continue;
-      let cell = hash(ids, (entry - 1) * WORDS_PER_ID) & mask;
-      while (this.#cells[cell] !== EMPTY) cell = (cell + 1) & mask;
-      this.#cells[cell] = entry;
-    }
+    for (const entry of former) if (entry !== EMPTY) this.#put(ids, slotOf(entry));
   }
+
+  #put(ids: Int32Array, slot: number): void {
+    const cells = this.#cells;
+    const mask = cells.length - 1;
+    const bits = hash(ids, slot * WORDS_PER_ID);
+    let cell = bits & mask;
+    while (cells[cell] !== EMPTY) cell = (cell + 1) & mask;
+    cells[cell] = (bits & TAG_MASK) | (slot + 1);
+  }
+}
+
+/** -1 for an empty cell. */
+function slotOf(entry: number): number {
+  return (entry & SLOT_MASK) - 1;
 }

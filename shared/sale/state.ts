@@ -86,17 +86,6 @@ export function countsOf(state: SaleState, sku: Sku): ItemCounts | null {
   return { total: state.stock.total(item), held: state.stock.held(item), sold: state.stock.sold(item) };
 }
 
-/** How much lives: for metrics. */
-export function liveCounts(state: SaleState): { reservations: number; waitlisted: number; orders: number } {
-  return { reservations: state.reservations.size, waitlisted: state.waitlist.waiting, orders: state.orders.size };
-}
-
-/** When the next hold ends by itself, in ms; null where nothing is held. */
-export function nextDeadline(state: SaleState): EpochMs | null {
-  const slot = state.deadlines.first();
-  return slot === -1 ? null : (state.reservations.deadline(slot) as EpochMs);
-}
-
 /** Closed, and nothing lives any more: no hold, no waiter, no order whose payment can still change. */
 export function isSettled(state: SaleState): boolean {
   return state.terms !== null && state.status === 'closed' && state.reservations.size === 0 && state.orders.size === 0;
