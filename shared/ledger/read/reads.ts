@@ -83,6 +83,8 @@ export function openReads({ databaseUrl, applicationName, connectionsMax, onFaul
     one.on('error', (error) => {
       down(error);
       onFault(error);
+      // Perhaps only this connection was ended.
+      void probe();
     });
   }
 
