@@ -22,6 +22,7 @@ import { createTestDatabase } from '../tests/integration/databases.ts';
  * and drops them. Prints one JSON line and one line for people.
  *
  *   node bench/writer-backlog.ts [--commands 500000] [--stock 250000] [--no-replies] [--profile FOLDER]
+ *                                [--failover]   a standby takes over half way from a writer that is killed
  */
 
 const { values: options } = parseArgs({
@@ -30,6 +31,7 @@ const { values: options } = parseArgs({
     stock: { type: 'string' },
     'no-replies': { type: 'boolean', default: false },
     profile: { type: 'string' },
+    failover: { type: 'boolean', default: false },
   },
 });
 const commands = Number(options.commands);
@@ -47,6 +49,8 @@ const database = await createTestDatabase();
 const pool = openPool(database.appUrl, 'bench', 1);
 const observer = new Client({ connectionString: database.ownerUrl });
 let writer: ChildProcess | undefined;
+let started = 0;
+let killed = false;
 try {
   await observer.connect();
   for (const topic of Object.values(topics)) await ensureTopic({ brokers, topic, partitions: 1 });
@@ -55,7 +59,14 @@ try {
   const filledMs = await fill(line.partition);
 
   writer = startWriter();
-  const { firstMs, lastMs, firstOffset, lastOffset } = await watch(line.partition, commands + 1);
+  const standby = options.failover ? startWriter() : undefined;
+  const { firstMs, lastMs, firstOffset, lastOffset } = await watch(line.partition, commands + 1, (offset, owner) => {
+    if (standby === undefined || killed || offset < commands / 2) return;
+    killed = true;
+    const [owning, other] = owner.startsWith(`bench-${tag}-2@`) ? [standby, writer] : [writer, standby];
+    owning?.kill('SIGKILL');
+    writer = other;
+  });
   const seconds = (lastMs - firstMs) / 1_000;
   const decided = lastOffset - firstOffset;
 
@@ -177,7 +188,7 @@ function startWriter(): ChildProcess {
         LINE_PARTITIONS: '1',
         WRITER_PARTITIONS: '0',
         HTTP_PORT: '0',
-        INSTANCE_ID: `bench-${tag}`,
+        INSTANCE_ID: `bench-${tag}-${String(++started)}`,
         LOG_LEVEL: 'warn',
       },
     },
@@ -189,17 +200,18 @@ function startWriter(): ChildProcess {
 }
 
 /** Looks at the partition's row until everything is decided; times are the database's clock. */
-async function watch(partition: Partition, end: number) {
+async function watch(partition: Partition, end: number, onProgress: (offset: number, owner: string) => void) {
   const giveUpAt = Date.now() + waitMsMax;
   let first: { ms: number; offset: number } | undefined;
   for (;;) {
-    const { rows } = await observer.query<{ next_offset: string; ms: string }>(
-      'SELECT next_offset, extract(epoch FROM clock_timestamp()) * 1000 AS ms FROM partitions WHERE partition = $1',
+    const { rows } = await observer.query<{ next_offset: string; owner: string | null; ms: string }>(
+      'SELECT next_offset, owner, extract(epoch FROM clock_timestamp()) * 1000 AS ms FROM partitions WHERE partition = $1',
       [partition],
     );
     const offset = Number(rows[0]?.next_offset ?? 0);
     const ms = Number(rows[0]?.ms ?? 0);
     if (offset > 0) first ??= { ms, offset };
+    onProgress(offset, rows[0]?.owner ?? '');
     if (first !== undefined && offset >= end) return { firstMs: first.ms, lastMs: ms, firstOffset: first.offset, lastOffset: offset };
     if (writer?.exitCode !== null) throw new Error('the writer ended before the backlog did: see its lines above');
     if (Date.now() > giveUpAt)
