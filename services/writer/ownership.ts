@@ -89,6 +89,7 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
   let stopping = false;
   let started = false;
   let renewing = false;
+  let renewalAskedAt = 0 as EpochMs;
   let answeredAt: EpochMs | null = null;
   const waitingForEnd = new Set<() => void>();
 
@@ -208,12 +209,15 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
   async function renew(): Promise<void> {
     if (stopping) return;
     later(leases.renewEveryMs, renew);
-    dropExpired();
-    if (renewing) return;
+    if (renewing) {
+      if (now() - renewalAskedAt >= leases.leaseMs) dropExpired();
+      return;
+    }
     const owned = held.flatMap((entry) => (entry.tenure === undefined ? [] : [{ entry, tenure: entry.tenure }]));
     if (owned.length === 0) return;
     renewing = true;
     const askedAt = now();
+    renewalAskedAt = askedAt;
     try {
       const renewed = new Set(
         await ledger.renewLeases(
@@ -230,12 +234,18 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
     } catch (error) {
       if (!(error instanceof RetryableFault)) throw error;
       log.warn({ code: error.code, err: error.message }, 'leases could not be renewed');
+      dropExpired();
     } finally {
       renewing = false;
     }
   }
 
-  /** Another may own it by now: stop answering, although nothing has said so. A committed batch has renewed the lease as well. */
+  /**
+   * Another may own it by now: stop answering, although nothing has said so. Looked at when a renewal
+   * fails or hangs, not when this process was merely too slow to ask: then the answer says who owns it,
+   * and loading everything again would make a busy machine slower still. A committed
+   * batch has renewed the lease as well.
+   */
   function dropExpired(): void {
     for (const { tenure, leasedAt } of held) {
       if (tenure === undefined) continue;
