@@ -7,7 +7,7 @@ import { status } from '#deploy/local/status.ts';
 import { findingLines, statusLines } from '#deploy/local/tables.ts';
 import { restartService, up } from '#deploy/local/up.ts';
 import { ApiRefusal } from './api-client.ts';
-import { runDemo } from './demo/demo.ts';
+import { rateOfThisMachine, runDemo } from './demo/demo.ts';
 import { demoText } from './demo/demo-result.ts';
 import { createProgress } from './demo/progress.ts';
 import { loadText, runLoad } from './load/loadtest.ts';
@@ -70,7 +70,7 @@ program
 interface DemoFlags {
   units: number;
   buyers: number;
-  rate: number;
+  rate?: number;
   waitlist: number;
   hold: number;
   payment: number;
@@ -86,7 +86,7 @@ program
   )
   .option('--units <n>', 'units on sale', wholeNumber(1, 1_000_000), 10_000)
   .option('--buyers <n>', 'buyers, each asking for one unit', wholeNumber(1, 1_000_000), 50_000)
-  .option('--rate <n>', 'buyers arriving per second', wholeNumber(1, 50_000), 2_000)
+  .option('--rate <n>', 'buyers arriving per second; default: half of what this machine answers, at most 2,000', wholeNumber(1, 50_000))
   .option('--waitlist <n>', 'places in the waitlist', wholeNumber(0, 1_000_000), 2_000)
   .option('--hold <seconds>', 'how long a unit is held', wholeNumber(1, 3_600), 20)
   .option('--payment <seconds>', 'how long a payment may take', wholeNumber(1, 86_400), 60)
@@ -95,7 +95,9 @@ program
   .option('--no-up', 'do not start the stack first')
   .action(async (flags: DemoFlags) => {
     if (flags.up) await up({ say: tell });
-    const { units, buyers, rate, waitlist, kill } = flags;
+    const { units, buyers, waitlist, kill } = flags;
+    const around = surroundings();
+    const rate = flags.rate ?? (await rateOfThisMachine(around));
     const options = {
       units,
       buyers,
@@ -107,7 +109,7 @@ program
       settleSeconds: flags.settle,
     };
     const result = await runDemo(options, {
-      surroundings: surroundings(),
+      surroundings: around,
       progress: createProgress(process.stderr),
       say: tell,
       kill: (part) => killService(part, 'SIGKILL'),

@@ -22,8 +22,10 @@ const orderLookMs = 1_500;
 export interface CrowdOptions {
   /** For the first request of each buyer. */
   readonly pool: HttpPool;
-  /** For everything after it, so that a payment does not stand behind the newcomers and lose its hold. */
-  readonly followPool: HttpPool;
+  /** For orders, so that a payment does not stand behind the newcomers and lose its hold. */
+  readonly orderPool: HttpPool;
+  /** For looks at what became of a request: they may wait, payments may not. */
+  readonly lookPool: HttpPool;
   readonly saleId: string;
   readonly sku: string;
   readonly buyers: number;
@@ -46,6 +48,8 @@ export interface CrowdTally {
   declined: number;
   /** Requests sent again because no decision came: no answer, 429, 502, 503 or 504. */
   retries: number;
+  /** Held while their buyer was told `queued`, and gone before the buyer looked again. */
+  learntTooLate: number;
   /** Buyers who gave up without a decision. */
   gaveUp: number;
   /** Refusals by code. */
@@ -78,10 +82,12 @@ interface ReservationAnswer {
   readonly id?: string;
   readonly status?: string;
   readonly code?: string;
+  /** Why it was rejected or released. */
+  readonly reason?: string;
 }
 
 export function createCrowd(options: CrowdOptions): Crowd {
-  const { pool, followPool, saleId, sku, run, identity } = options;
+  const { pool, orderPool, lookPool, saleId, sku, run, identity } = options;
   const names = crowdNames(run);
   const buyers = Array.from({ length: options.buyers }, (_, index) => newBuyer(index));
   const latency = createLatencyRecorder();
@@ -102,6 +108,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
     paid: 0,
     declined: 0,
     retries: 0,
+    learntTooLate: 0,
     gaveUp: 0,
     refused: new Map(),
     unexpected: new Map(),
@@ -169,7 +176,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
 
   function look(buyer: Buyer, query: string, seen: (answer: Answered, body: ReservationAnswer) => void): void {
     ask(
-      followPool,
+      lookPool,
       buyer,
       { method: 'GET', path: `/v1/reservations/${buyer.reservationId!}${query}`, headers: headers(buyer) },
       (answer) => seen(answer, bodyOf(answer)),
@@ -194,7 +201,10 @@ export function createCrowd(options: CrowdOptions): Crowd {
       later(lookMs * (0.5 + Math.random()), () => lookAgain(buyer));
     } else {
       buyer.stage = 'done';
-      if (answer.status === 409) count(tally.refused, buyer.answer);
+      // Who was told `queued` and looked again too late learns how it ended.
+      if (ok && body.status === 'rejected') buyer.answer = body.reason ?? 'rejected';
+      if (ok && body.status === 'released') tally.learntTooLate += 1;
+      else if (answer.status === 409 || body.status === 'rejected') count(tally.refused, buyer.answer);
       else unexpected(`reservation: ${answer.status} ${buyer.answer}`);
     }
   }
@@ -231,7 +241,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
     tally.ordersPlaced += 1;
     const body = JSON.stringify({ reservation_id: buyer.reservationId, payment_method_id: paymentMethod(payers++) });
     ask(
-      followPool,
+      orderPool,
       buyer,
       { method: 'POST', path: '/v1/orders', headers: headers(buyer, names.orderKey(buyer.index)), body },
       (answer) => {
@@ -264,7 +274,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
   function lookAtOrder(buyer: Buyer): void {
     if (stopped) return;
     ask(
-      followPool,
+      lookPool,
       buyer,
       { method: 'GET', path: `/v1/orders/${buyer.orderId!}`, headers: headers(buyer) },
       (answer) => {

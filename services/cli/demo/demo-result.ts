@@ -58,6 +58,7 @@ export function demoText(result: DemoResult): string {
       ['held', tally.held],
       ['waitlisted', `${formatNumber(tally.waitlisted)}, of whom ${formatNumber(tally.offered)} were offered a unit that came back`],
       ['refused', counts(tally.refused)],
+      ['learnt too late', `${formatNumber(tally.learntTooLate)} (held while told queued, gone before they looked)`],
       ['no decision', tally.gaveUp],
       ['let their hold expire', tally.abandoned],
       ['orders', `${formatNumber(tally.ordersPlaced)}: ${formatNumber(tally.paid)} paid, ${formatNumber(tally.declined)} failed`],

@@ -3,6 +3,7 @@ import { UserRef, SaleId } from '#schemas/ids.ts';
 import { reservationId, userRef } from '#shared/ids/derive.ts';
 import { createHttpPool } from '#shared/load/http-pool.ts';
 import { availabilityOf, changeSale, createSale, reportOf, showSale } from '../sale/sale-calls.ts';
+import { measureClosedLoop } from '../load/closed-loop.ts';
 import type { Surroundings } from '../stack/surroundings.ts';
 import { writerThatOwns } from '../stack/writer-owner.ts';
 import { chargesFor } from './charges.ts';
@@ -15,14 +16,19 @@ import { killActiveWriter, type Takeover } from './takeover.ts';
 
 const sku = 'signed-print';
 const unitPrice = 4_900;
-/** Newcomers and those who come back have connections of their own. */
+/** Newcomers, payers and those who only look have connections of their own. */
 const connectionsMax = 1_024;
-const followConnectionsMax = 512;
+const orderConnectionsMax = 512;
+const lookConnectionsMax = 128;
 /** One request, its `Prefer: wait` (5 s by default) and a takeover included. */
 const requestMs = 20_000;
 const showEveryMs = 200;
 const lookEveryMs = 500;
 const saleDays = 1;
+const warmUpConnections = 64;
+const warmUpSeconds = 4;
+const rateMin = 100;
+const rateMax = 2_000;
 
 export interface DemoPorts {
   readonly surroundings: Surroundings;
@@ -30,6 +36,30 @@ export interface DemoPorts {
   readonly say: (line: string) => void;
   readonly kill: (part: string) => Promise<number>;
   readonly restart: (part: string) => Promise<void>;
+}
+
+/** Arrivals per second that leave this machine some room: half of what it answers to a few who never pause, at most `rateMax`. */
+export async function rateOfThisMachine(surroundings: Surroundings): Promise<number> {
+  const origin = new URL(surroundings.origin);
+  const sale = await createSale(surroundings.call, {
+    name: 'Warm-up',
+    starts_at: new Date(Date.now() - 1_000).toISOString(),
+    ends_at: new Date(Date.now() + 3_600_000).toISOString(),
+    items: [{ sku, name: 'Warm-up', unit_price: unitPrice, currency: 'EUR', quantity: 1_000_000 }],
+    hold_seconds: 1,
+  });
+  const answersPerSecond = await measureClosedLoop({
+    host: origin.hostname,
+    port: Number(origin.port || 80),
+    saleId: sale.id,
+    sku,
+    connections: warmUpConnections,
+    seconds: warmUpSeconds,
+    identity: surroundings.buyerIdentity,
+    run: `warm${Date.now().toString(36)}`,
+  });
+  await changeSale(surroundings.call, sale.id, 'close');
+  return Math.max(rateMin, Math.min(rateMax, Math.floor(answersPerSecond / 2 / 50) * 50));
 }
 
 /** Runs a whole sale and compares everything at its end. Throws ApiRefusal where the stack does not answer at all. */
@@ -53,11 +83,13 @@ export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<D
   say(`sale ${sale.id}: ${options.units} units, ${options.buyers} buyers at ${options.rate}/s, waitlist ${options.waitlist}`);
   const gateway = { host: origin.hostname, port: Number(origin.port || 80), timeoutMs: requestMs };
   const pool = createHttpPool({ ...gateway, connectionsMax });
-  const followPool = createHttpPool({ ...gateway, connectionsMax: followConnectionsMax });
+  const orderPool = createHttpPool({ ...gateway, connectionsMax: orderConnectionsMax });
+  const lookPool = createHttpPool({ ...gateway, connectionsMax: lookConnectionsMax });
   const ledger = surroundings.openLedger();
   const crowd = createCrowd({
     pool,
-    followPool,
+    orderPool,
+    lookPool,
     saleId: sale.id,
     sku,
     buyers: options.buyers,
@@ -128,7 +160,8 @@ export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<D
     crowd.stop();
     display.end();
     pool.close();
-    followPool.close();
+    orderPool.close();
+    lookPool.close();
     await ledger.close();
   }
 }

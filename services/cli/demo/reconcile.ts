@@ -31,6 +31,7 @@ const examplesMax = 3;
 /** Statuses a row may have reached after its buyer was told this. */
 const AFTER: Readonly<Record<string, readonly string[]>> = {
   held: ['held', 'paying', 'confirmed', 'released', 'refunding', 'refunded'],
+  released: ['released'],
   waitlisted: ['waitlisted', 'held', 'paying', 'confirmed', 'released', 'rejected', 'refunding', 'refunded'],
 };
 
@@ -44,7 +45,8 @@ function requestChecks({ buyers, reservations, orders, reservationIdOf, report }
   const answered = asked.filter((buyer) => buyer.answer !== null);
   const heldTold = answered.filter((buyer) => buyer.answer === 'held' || buyer.offered);
   const waitlistedTold = answered.filter((buyer) => buyer.answer === 'waitlisted');
-  const refusedTold = answered.filter((buyer) => buyer.answer !== 'held' && buyer.answer !== 'waitlisted');
+  const releasedTold = answered.filter((buyer) => buyer.answer === 'released');
+  const refusedTold = answered.filter((buyer) => !(buyer.answer! in AFTER));
   const paidTold = asked.filter((buyer) => buyer.orderStatus === 'paid');
   const ordered = asked.filter((buyer) => buyer.orderId !== null);
   const inReport = Object.values(report.reservations_by_status).reduce((sum, n) => sum + n, 0);
@@ -60,6 +62,7 @@ function requestChecks({ buyers, reservations, orders, reservationIdOf, report }
     ),
     equal('rows in the ledger stand in the report', reservations.size, inReport),
     every('told held: found so, or where that led (I6)', heldTold, (buyer) => AFTER['held']!.includes(rowOf(buyer)?.status ?? '')),
+    every('told released: found so', releasedTold, (buyer) => AFTER['released']!.includes(rowOf(buyer)?.status ?? '')),
     every('told waitlisted: found so, or where that led', waitlistedTold, (buyer) =>
       AFTER['waitlisted']!.includes(rowOf(buyer)?.status ?? ''),
     ),

@@ -1,4 +1,4 @@
-import type { Call } from '../api-client.ts';
+import { ApiRefusal, type Call } from '../api-client.ts';
 
 /** A sale, its availability and its report as the API tells them. Fields a newer server adds are kept. */
 
@@ -83,6 +83,18 @@ export async function changeStock(call: Call, saleId: string, sku: string, delta
   return (await call('POST', `/v1/sales/${encodeURIComponent(saleId)}/stock`, { sku, delta })).body;
 }
 
+/**
+ * The server makes one report at a time and goes on with it when a caller's time is
+ * over: asking again joins the one that is being made, until `reportMs` have passed.
+ */
 export async function reportOf(call: Call, saleId: string): Promise<Report> {
-  return (await call<Report>('GET', `/v1/sales/${encodeURIComponent(saleId)}/report`, undefined, { timeoutMs: reportMs })).body;
+  const deadline = performance.now() + reportMs;
+  for (;;) {
+    try {
+      return (await call<Report>('GET', `/v1/sales/${encodeURIComponent(saleId)}/report`, undefined, { timeoutMs: reportMs })).body;
+    } catch (error) {
+      const again = error instanceof ApiRefusal && (error.status === 503 || error.status === 504);
+      if (!again || performance.now() > deadline) throw error;
+    }
+  }
 }
