@@ -32,7 +32,7 @@ restart: bootstrap
 demo: up
 	@$(NODE) services/cli/main.ts demo
 
-bench: up
+bench: bootstrap
 	@$(NODE) bench/main.ts
 
 check: bootstrap
