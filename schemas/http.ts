@@ -123,7 +123,7 @@ export const SaleAnswer = z.strictObject({
 });
 
 export const AvailabilityItem = z.strictObject({ sku: z.string(), total: z.int(), held: z.int(), sold: z.int(), available: z.int() });
-export const AvailabilityAnswer = z.strictObject({ sale_id: id, as_of_seq: z.int(), items: z.array(AvailabilityItem) });
+export const AvailabilityAnswer = z.strictObject({ sale_id: id, status: SaleStatus, as_of_seq: z.int(), items: z.array(AvailabilityItem) });
 export const StockAnswer = z.strictObject({ sale_id: id, delta: z.int(), seq: z.int(), ...AvailabilityItem.shape });
 
 export const ReservationAnswer = z.strictObject({

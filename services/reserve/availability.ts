@@ -21,7 +21,7 @@ export function createAvailabilityHandler(sales: SaleReads, now: () => number): 
   async function read(saleId: string): Promise<Figures | null> {
     const found = await sales.availability(saleId);
     if (found === null) return null;
-    const body = JSON.stringify({ sale_id: saleId, as_of_seq: found.seq, items: found.items.map(availabilityItem) });
+    const body = JSON.stringify({ sale_id: saleId, status: found.status, as_of_seq: found.seq, items: found.items.map(availabilityItem) });
     return { etag: `"${found.seq}"`, body };
   }
 

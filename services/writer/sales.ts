@@ -55,7 +55,7 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
       throw new TerminalFault(
         'ledger_inconsistent',
         `sale ${loaded.snapshot.saleId} on partition ${String(partition)} breaks its invariants as the ledger has it: ${violated.join('; ')}. ` +
-          'Nothing more is decided on this line. Verify the ledger (firstcome audit verify), restore it from a backup, and restart the writer.',
+          'Nothing more is decided on this line. See "A line that halted" in docs/OPERATIONS.md.',
       );
     }
     const sale: HotSale = {

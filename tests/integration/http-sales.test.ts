@@ -119,6 +119,7 @@ describe('reading sales', () => {
     const first = await call('GET', `/v1/sales/${id}/availability`);
     expect(first.body).toEqual({
       sale_id: id,
+      status: 'open',
       as_of_seq: 2,
       items: [
         { sku: 'a', total: 10, held: 0, sold: 0, available: 10 },

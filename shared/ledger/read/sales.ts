@@ -45,16 +45,22 @@ const SALES_LISTED: Statement = {
 
 const AVAILABILITY: Statement = {
   name: 'availability',
-  text: `SELECT s.seq, ${ITEMS} FROM sale_lines l JOIN sales s USING (sale_no) WHERE l.sale_id = $1`,
+  text: `SELECT s.status, s.seq, ${ITEMS} FROM sale_lines l JOIN sales s USING (sale_no) WHERE l.sale_id = $1`,
 };
 
 const saleNoMax = 2_147_483_647;
+
+export interface Availability {
+  readonly status: SaleStatus;
+  readonly seq: number;
+  readonly items: readonly ItemCounts[];
+}
 
 export interface SaleReads {
   byId(saleId: string): Promise<SaleRow | null>;
   /** Newest first; one row more than `limit` where there is more. A place's `ms` is the sale's number. */
   list(status: SaleStatus | null, after: ListPlace | null, limit: number): Promise<readonly SaleRow[]>;
-  availability(saleId: string): Promise<{ readonly seq: number; readonly items: readonly ItemCounts[] } | null>;
+  availability(saleId: string): Promise<Availability | null>;
 }
 
 export function createSaleReads(reads: Reads): SaleReads {
@@ -62,6 +68,6 @@ export function createSaleReads(reads: Reads): SaleReads {
     byId: async (saleId) => (await reads.rows<SaleRow>(SALE_BY_ID, [saleId]))[0] ?? null,
     list: (status, after, limit) =>
       reads.rows<SaleRow>(SALES_LISTED, [status, after === null ? saleNoMax : Math.min(after.ms, saleNoMax), limit + 1]),
-    availability: async (saleId) => (await reads.rows<{ seq: number; items: ItemCounts[] }>(AVAILABILITY, [saleId]))[0] ?? null,
+    availability: async (saleId) => (await reads.rows<Availability>(AVAILABILITY, [saleId]))[0] ?? null,
   };
 }
