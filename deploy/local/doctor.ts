@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { messageOf } from './failure.ts';
 import { pidFileOf } from './layout.ts';
 import { toolStates } from './packages.ts';
-import { allParts } from './parts.ts';
+import { PARTS } from './parts.ts';
 import { runningRecord } from './processes.ts';
 import { canRead, serverUserOf } from './server-user.ts';
 import { openLayout, type StackOptions } from './open.ts';
@@ -82,7 +82,7 @@ export async function doctor(options: StackOptions = {}): Promise<readonly Findi
     'run `npm ci` without --omit=optional; there are binaries for Linux and macOS on x64 and arm64',
   );
 
-  for (const part of allParts(layout.root)) {
+  for (const part of PARTS) {
     const running = runningRecord(pidFileOf(layout, part.name));
     const port = part.port(layout);
     const free = running !== null || (await portFree(port));

@@ -3,7 +3,7 @@ import { pidFileOf, type Layout } from './layout.ts';
 import { withLock } from './lock.ts';
 import { openLayout, partNamed, type StackOptions } from './open.ts';
 import type { Part } from './part.ts';
-import { allParts } from './parts.ts';
+import { PARTS } from './parts.ts';
 import { goneWithin, runningRecord, send, stopProcess } from './processes.ts';
 
 /** A service ends by itself within 10 s; servers are quicker. */
@@ -22,7 +22,7 @@ export function stopPart(layout: Layout, part: Part): Promise<'stopped' | 'kille
 export async function down(options: StackOptions = {}): Promise<void> {
   const { layout } = openLayout(options.environment);
   const say = options.say ?? (() => undefined);
-  const parts = allParts(layout.root);
+  const parts = PARTS;
   await withLock(layout.home, say, async () => {
     let stopped = 0;
     for (const group of stopGroups(parts)) {
@@ -56,7 +56,7 @@ export function stopGroups(parts: readonly Part[]): readonly (readonly Part[])[]
  */
 export async function killService(name: string, signal: NodeJS.Signals = 'SIGKILL', options: StackOptions = {}): Promise<number> {
   const { layout } = openLayout(options.environment);
-  const part = partNamed(layout, name);
+  const part = partNamed(name);
   const record = runningRecord(pidFileOf(layout, part.name));
   if (record === null) throw new StackFailure(`${name} does not run: start it with \`make up\`.`);
   send(record.pid, signal);

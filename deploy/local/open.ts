@@ -5,7 +5,7 @@ import { serviceEnvironment, withDotEnv } from './environment.ts';
 import { StackFailure } from './failure.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import type { Part, StackContext } from './part.ts';
-import { allParts, selectParts } from './parts.ts';
+import { PARTS, selectParts } from './parts.ts';
 import { serversHomeOf, serverUserOf } from './server-user.ts';
 
 /** Which stack a command means: said by the environment (FIRSTCOME_HOME, PORT_OFFSET) and `.env`. */
@@ -52,8 +52,8 @@ export function stackEnvironment(environment: Environment = process.env): Record
 }
 
 /** The part of this name. Throws StackFailure that lists the names there are. */
-export function partNamed(layout: Layout, name: string): Part {
-  const [part] = selectParts(allParts(layout.root), [name]);
+export function partNamed(name: string): Part {
+  const [part] = selectParts(PARTS, [name]);
   if (part === undefined) throw new StackFailure(`There is no part ${name}.`);
   return part;
 }

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PortName } from './layout.ts';
 import { askHttp } from './nginx.ts';
 import type { Part } from './part.ts';
 
-/** Our own processes, in the order in which they are stopped last to first. */
+/** Our own processes: a new one is a line in the table, and a port in layout.ts. */
 
 interface Service {
   readonly name: PortName;
@@ -12,7 +11,7 @@ interface Service {
   readonly folder: string;
 }
 
-const SERVICES: readonly Service[] = [
+const TABLE: readonly Service[] = [
   { name: 'gateway-sim', folder: 'gateway-sim' },
   { name: 'writer', folder: 'writer' },
   // The same program: which of the two owns a partition is decided in PostgreSQL, not here.
@@ -25,11 +24,6 @@ const SERVICES: readonly Service[] = [
 
 function mainOf(folder: string): string {
   return `services/${folder}/main.ts`;
-}
-
-/** Services whose program is in this checkout. */
-export function servicesIn(root: string): readonly Part[] {
-  return SERVICES.filter(({ folder }) => existsSync(join(root, mainOf(folder)))).map(partOf);
 }
 
 function partOf({ name, folder }: Service): Part {
@@ -48,3 +42,5 @@ function partOf({ name, folder }: Service): Part {
     stopSignal: 'SIGTERM',
   };
 }
+
+export const SERVICES: readonly Part[] = TABLE.map(partOf);

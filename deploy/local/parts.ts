@@ -1,18 +1,16 @@
 import { kafka } from './kafka.ts';
-import { servicesIn } from './our-services.ts';
+import { SERVICES } from './our-services.ts';
 import { nginx } from './nginx.ts';
 import type { Part } from './part.ts';
 import { postgres } from './postgres.ts';
 import { redis } from './redis.ts';
 import { StackFailure } from './failure.ts';
 
-/** Every part of the stack, in the order in which they are shown; they are stopped in the reverse one. */
+/** Every part of the stack, in the order in which they are shown. */
 
-export const SERVERS: readonly Part[] = [postgres, kafka, redis, nginx];
+const SERVERS: readonly Part[] = [postgres, kafka, redis, nginx];
 
-export function allParts(root: string): readonly Part[] {
-  return [...SERVERS, ...servicesIn(root)];
-}
+export const PARTS: readonly Part[] = [...SERVERS, ...SERVICES];
 
 /** The parts that `only` names; `servers` stands for the four servers, undefined for all. Throws StackFailure for an unknown name. */
 export function selectParts(parts: readonly Part[], only: readonly string[] | undefined): readonly Part[] {

@@ -79,4 +79,6 @@ test('the end of a log', () => {
   writeFileSync(join(folder, 'log'), 'one\ntwo\nthree\n');
   expect(tailOf(join(folder, 'log'), 2)).toBe('two\nthree');
   expect(tailOf(join(folder, 'none'), 2)).toBe('');
+  writeFileSync(join(folder, 'log'), 'of the run before\n# started 2026-11-20T12:00:00.000Z\nthree\n');
+  expect(tailOf(join(folder, 'log'), 20)).toBe('three');
 });

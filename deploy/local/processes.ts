@@ -1,5 +1,17 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, StackFailure } from './failure.ts';
@@ -10,6 +22,8 @@ import type { ServerUser } from './server-user.ts';
 /** A log that has grown beyond this is put aside as `log.1` at the next start. */
 const logBytesMax = 50 * 1024 * 1024;
 const tailBytesMax = 16 * 1024;
+/** Begins the line that `up` writes to a log before each start. */
+const startMark = '# started ';
 const pollMs = 50;
 const orphansMsMax = 5_000;
 
@@ -42,6 +56,7 @@ export async function startDetached(
   mkdirSync(dirname(log), { recursive: true });
   if (existsSync(log) && statSync(log).size > logBytesMax) renameSync(log, `${log}.1`);
   const output = openSync(log, 'a');
+  writeSync(output, `${startMark}${new Date().toISOString()}\n`);
   try {
     const child = spawn(command.file, command.args, {
       cwd: command.cwd,
@@ -114,7 +129,7 @@ export async function goneWithin(record: PidRecord, ms: number): Promise<boolean
   return true;
 }
 
-/** The last lines of a log, read from its end. */
+/** The last lines that a part has written to its log since it was last started. */
 export function tailOf(log: string, lines: number): string {
   if (!existsSync(log)) return '';
   const size = statSync(log).size;
@@ -123,5 +138,10 @@ export function tailOf(log: string, lines: number): string {
   const file = openSync(log, 'r');
   readSync(file, buffer, 0, length, size - length);
   closeSync(file);
-  return buffer.toString('utf8').trimEnd().split('\n').slice(-lines).join('\n');
+  const all = buffer.toString('utf8').trimEnd().split('\n');
+  const started = all.findLastIndex((line) => line.startsWith(startMark));
+  return all
+    .slice(started + 1)
+    .slice(-lines)
+    .join('\n');
 }

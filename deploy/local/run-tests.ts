@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { down } from './down.ts';
 import { messageOf } from './failure.ts';
 import { findRoot, openLayout, stackEnvironment } from './open.ts';
+import { serversHomeOf, serverUserOf } from './server-user.ts';
 import { addedUp, closingLines, type JestTotals } from './test-totals.ts';
 import { up } from './up.ts';
 
@@ -71,7 +72,9 @@ function totalsOf(config: string): JestTotals | null {
 async function integrationTests(): Promise<boolean> {
   try {
     await down({ environment });
-    rmSync(openLayout(environment).layout.home, { recursive: true, force: true });
+    const { layout } = openLayout(environment);
+    const outside = serversHomeOf(layout, serverUserOf(layout, environment));
+    for (const folder of [layout.home, outside]) rmSync(folder, { recursive: true, force: true });
     await up({ environment, say });
     const stack = stackEnvironment(environment);
     return await jest('jest.integration.json', { ...stack, TEST_DATABASE_OWNER_URL: stack['DATABASE_OWNER_URL'] });

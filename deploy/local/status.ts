@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { pidFileOf } from './layout.ts';
 import { contextOf, type StackOptions } from './open.ts';
-import { allParts } from './parts.ts';
+import { PARTS } from './parts.ts';
 import { runningRecord } from './processes.ts';
 
 export interface PartStatus {
@@ -21,7 +21,7 @@ export async function status(options: StackOptions = {}): Promise<readonly PartS
   const context = contextOf(options);
   const { layout } = context;
   return Promise.all(
-    allParts(layout.root).map(async (part): Promise<PartStatus> => {
+    PARTS.map(async (part): Promise<PartStatus> => {
       const pidFile = pidFileOf(layout, part.name);
       const port = part.port(layout);
       const record = runningRecord(pidFile);

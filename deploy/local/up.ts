@@ -7,7 +7,7 @@ import { withLock } from './lock.ts';
 import { contextOf, partNamed, type StackOptions } from './open.ts';
 import { ensurePackages } from './packages.ts';
 import type { Part, StackContext } from './part.ts';
-import { allParts, selectParts } from './parts.ts';
+import { PARTS, selectParts } from './parts.ts';
 import { portFree } from './ports.ts';
 import { endOrphans, runningRecord, startDetached, tailOf } from './processes.ts';
 
@@ -31,7 +31,7 @@ export interface UpOptions extends StackOptions {
 export async function up(options: UpOptions = {}): Promise<void> {
   const context = contextOf(options);
   const { layout, say } = context;
-  const parts = selectParts(allParts(layout.root), options.only ?? layout.only);
+  const parts = selectParts(PARTS, options.only ?? layout.only);
   await withLock(layout.home, say, async () => {
     ensurePackages(layout, say);
     const started: Part[] = [];
@@ -125,7 +125,7 @@ async function insistPortFree(part: Part, port: number): Promise<void> {
 /** Stops one part in order and starts it again; returns once it is ready. */
 export async function restartService(name: string, options: StackOptions = {}): Promise<void> {
   const context = contextOf(options);
-  const part = partNamed(context.layout, name);
+  const part = partNamed(name);
   await withLock(context.layout.home, context.say, async () => {
     await stopPart(context.layout, part);
     await startPart(context, part, []);
