@@ -8,8 +8,6 @@ import { createMicroBatch, realTurns } from './micro-batch.ts';
 import { createRequestSender, type OutgoingRecord } from './produce.ts';
 import { eventsTopic } from './topics.ts';
 
-export { createSeenEvents } from './event-records.ts';
-
 export interface EventPublisherOptions extends KafkaAccess {
   /** Default `sale.events`. */
   readonly topic?: string;
@@ -99,7 +97,7 @@ const heartbeatMs = 3_000;
 /**
  * Hands the events of `sale.events` to a consumer group, the sales of a partition in order.
  * Kafka remembers how far the group is once `onEvents` has resolved, so after a crash the last records come
- * again: drop by `createSeenEvents` or by a key of your own. The first start of a group reads from the beginning.
+ * again: drop by `createSeenEvents` (event-records.ts) or by a key of your own. The first start of a group reads from the beginning.
  *
  * Resolves once the consumer is in its group; RetryableFault `line_unavailable` where Kafka is away.
  */

@@ -7,10 +7,7 @@ import { type ChainFault, verifyChain } from './chain.ts';
 
 const hex = (length: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`));
 const uuid = fc.uuid({ version: 8 });
-const sku = fc.oneof(
-  fc.constantFrom('A', 'B', '10', '9', 'toString', 'a.b:c-d_e'),
-  fc.stringMatching(/^[A-Za-z0-9.:-]{1,64}$/),
-);
+const sku = fc.oneof(fc.constantFrom('A', 'B', '10', '9', 'toString', 'a.b:c-d_e'), fc.stringMatching(/^[A-Za-z0-9.:-]{1,64}$/));
 const time = fc.integer({ min: 0, max: 253_402_300_799_999 });
 /** Quotes, control characters and all of Unicode but lone surrogates. */
 const text = (max: number) =>
