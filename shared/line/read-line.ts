@@ -31,7 +31,7 @@ const awayMsMax = 120_000;
 const seeksInARowMax = 3;
 
 /**
- * Reads the partitions of a line. One kafkajs consumer in a group of its own is
+ * Reads the partitions of a line. One kafkajs consumer, each time in a group of its own, is
  * given every partition and fetches those that are open.
  *
  * Modes: away (not in the group: nothing is fetched, what was asked for is
@@ -46,7 +46,6 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   const log = options.log ?? silentLog;
   const maxWaitMs = options.maxWaitMs ?? 100;
   const feedLimits = { heldRecordsMax: options.heldRecordsMax ?? 10_000, heldBytesMax: options.heldBytesMax ?? 4 * 1024 * 1024 };
-  const groupId = `firstcome-line-${randomUUID()}`;
   const facts = createTopicFacts(options, topic);
   const feeds = new Map<Partition, OpenFeed>();
   let consumer: Consumer | null = null;
@@ -89,7 +88,8 @@ export function createLineReader(options: LineReaderOptions): LineReader {
       },
     });
     const mine = kafka.consumer({
-      groupId,
+      // A new group each time: the broker would let it into the old one only when the lost member's session has run out, 30 s later.
+      groupId: `firstcome-line-${randomUUID()}`,
       partitionAssigners: [assignEverything],
       allowAutoTopicCreation: false,
       maxWaitTimeInMs: maxWaitMs,
