@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { up } from '#deploy/local/up.ts';
 import { brokenInvariants, call, openSale, reserve } from './api.ts';
 import { brokenPromises, sendBuyers } from './buyers.ts';
-import { freeze, gatewayUrl, kill, until } from './stack.ts';
+import { freeze, gatewayUrl, kill, until, up, writersOf } from './stack.ts';
 
 /**
  * Parts of the running stack are killed and frozen under buyers. What must hold each
@@ -41,9 +40,10 @@ async function healthy(): Promise<void> {
 beforeAll(healthy, 120_000);
 afterEach(healthy, 120_000);
 
+/** `owner` and `standby` are the writers, by what they are to the sale's line. */
 const kills: { part: string; signal: NodeJS.Signals }[] = [
-  { part: 'writer', signal: 'SIGKILL' },
-  { part: 'writer-standby', signal: 'SIGKILL' },
+  { part: 'owner', signal: 'SIGKILL' },
+  { part: 'standby', signal: 'SIGKILL' },
   { part: 'reserve', signal: 'SIGKILL' },
   { part: 'redis', signal: 'SIGKILL' },
   { part: 'postgres', signal: 'SIGQUIT' }, // immediate: as if the machine had lost power
@@ -54,10 +54,11 @@ test.each(kills)(
   '$part ends by $signal under 1,500 buyers for 1,000 units: nothing is lost, everyone is answered',
   async ({ part, signal }) => {
     const saleId = await openSale(gatewayUrl, { quantity: 1_000, extra: longHold });
+    const victim = part === 'owner' || part === 'standby' ? (await writersOf(saleId))[part] : part;
     let broke: Promise<void> | undefined;
     const told = await sendBuyers(gatewayUrl, saleId, 1_500, 64, randomUUID(), (answered) => {
       if (answered < 500 || broke !== undefined) return;
-      broke = kill(part, signal).then(async () => {
+      broke = kill(victim, signal).then(async () => {
         await up();
       });
       broke.catch(() => undefined); // awaited below
@@ -141,9 +142,11 @@ test.each(['killed', 'frozen'] as const)(
 
 test('the writer is frozen past its lease and wakes: the standby has taken over and the sleeper changes nothing', async () => {
   const saleId = await openSale(gatewayUrl, { quantity: 200, extra: longHold });
-  const owner = freeze('writer');
+  const { owner, standby } = await writersOf(saleId);
+  const { thaw } = freeze(owner);
   const answers = await sendBuyers(gatewayUrl, saleId, 100, 20, randomUUID());
-  owner.thaw();
+  thaw();
+  expect((await writersOf(saleId)).owner).toBe(standby);
   const later = await sendBuyers(gatewayUrl, saleId, 150, 20, randomUUID());
   expect([...answers, ...later].filter((t) => t.status === 201)).toHaveLength(200);
   expect([...answers, ...later].filter((t) => t.status === 409)).toHaveLength(50);
