@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RequestedItem } from './command.ts';
 import { NotGranted, OrderStatus, RESERVATION_STATUSES, SaleStatus } from './event.ts';
-import { SaleTerms, TermsItem } from './terms.ts';
+import { distinctSkus, oneCurrency, SaleTerms, TermsItem } from './terms.ts';
 import { keptText } from './text.ts';
 
 /** Bodies of requests and answers of the HTTP API, version 1. Requests are strict: unknown fields are refused. */
@@ -11,14 +11,6 @@ const printableAscii = (max: number) =>
 
 /** Means the same as the header Idempotency-Key. */
 const idempotency_key = printableAscii(255).optional();
-
-const distinctSkus = (items: readonly { readonly sku: string }[], context: z.RefinementCtx): void => {
-  const seen = new Set<string>();
-  items.forEach(({ sku }, index) => {
-    if (seen.has(sku)) context.addIssue({ code: 'custom', path: [index, 'sku'], message: 'stands in the list twice' });
-    seen.add(sku);
-  });
-};
 
 export const ReservationRequest = z.strictObject({
   items: z.array(RequestedItem).min(1).max(20).superRefine(distinctSkus),
@@ -79,12 +71,7 @@ export const SaleRequest = z
       .min(1)
       .max(10_000)
       .superRefine(distinctSkus)
-      .superRefine((items, context) => {
-        items.forEach(({ currency }, index) => {
-          if (currency !== items[0]?.currency)
-            context.addIssue({ code: 'custom', path: [index, 'currency'], message: 'must be the same for all items' });
-        });
-      }),
+      .superRefine(oneCurrency),
     per_user_limit: z.int().min(1).max(1_000_000_000).nullable().default(null),
     active_holds_per_user: z.int().min(1).max(1_000_000_000).nullable().default(null),
     hold_seconds: SaleTerms.shape.hold_seconds.default(120),

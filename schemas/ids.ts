@@ -64,6 +64,9 @@ export type Epoch = z.infer<typeof Epoch>;
 export const SaleNo = z.int().min(1).brand<'SaleNo'>();
 export type SaleNo = z.infer<typeof SaleNo>;
 
-/** Milliseconds since 1970-01-01T00:00:00Z, up to the end of the year 9999: later ones have no RFC 3339 form. */
-export const EpochMs = z.int().min(0).max(253_402_300_799_999).brand<'EpochMs'>();
+/** The end of the year 9999: later times have no RFC 3339 form. */
+export const epochMsMax = 253_402_300_799_999;
+
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export const EpochMs = z.int().min(0).max(epochMsMax).brand<'EpochMs'>();
 export type EpochMs = z.infer<typeof EpochMs>;

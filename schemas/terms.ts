@@ -18,12 +18,29 @@ export const TermsItem = z.strictObject({
 });
 export type TermsItem = z.infer<typeof TermsItem>;
 
-/** What was promised when the sale was created. All of a sale's items share one currency. */
+/** A check of a list: no two of its items have the same sku. */
+export function distinctSkus(items: readonly { readonly sku: string }[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  items.forEach(({ sku }, index) => {
+    if (seen.has(sku)) context.addIssue({ code: 'custom', path: [index, 'sku'], message: 'stands in the list twice' });
+    seen.add(sku);
+  });
+}
+
+/** A check of a list: an order has one amount, so all of its items have the same currency. */
+export function oneCurrency(items: readonly { readonly currency: string }[], context: z.RefinementCtx): void {
+  items.forEach(({ currency }, index) => {
+    if (currency !== items[0]?.currency)
+      context.addIssue({ code: 'custom', path: [index, 'currency'], message: 'must be the same for all items' });
+  });
+}
+
+/** What was promised when the sale was created. */
 export const SaleTerms = z.strictObject({
   name: keptText(200),
   starts_at: UtcTime,
   ends_at: UtcTime,
-  items: z.array(TermsItem).min(1).max(10_000),
+  items: z.array(TermsItem).min(1).max(10_000).superRefine(distinctSkus).superRefine(oneCurrency),
   /** Units one user may hold or buy in the sale; null: no limit. */
   per_user_limit: z.int().min(1).nullable(),
   /** Reservations one user may have held or paying at once; null: no limit. */

@@ -19,6 +19,8 @@ const reservation = {
   allow_partial: false,
   respond_async: true,
 };
+/** The last millisecond of the year 9999. */
+const endOfTimeMs = 253_402_300_799_999;
 const tick = { v: 1, type: 'tick', sale_id: 'sale_1', request_id: 't' };
 
 describe('parseCommand', () => {
@@ -43,6 +45,8 @@ describe('parseCommand', () => {
       Buffer.from(JSON.stringify({ ...tick, type: 'refund.completed', order_id: uuid, reservation_id: uuid, refund_id: 'a\u0000' })),
       't',
     ],
+    ['a time that cannot be written', Buffer.from(JSON.stringify({ ...reservation, accepted_at: endOfTimeMs + 1 })), 'req_1'],
+    ['a sku that is no key', Buffer.from(JSON.stringify({ ...reservation, items: [{ sku: '__proto__', quantity: 1 }] })), 'req_1'],
     ['half a character in a text', Buffer.from(JSON.stringify({ ...tick, request_id: '\ud800' })), undefined],
     ['NUL in a reservation', Buffer.from(JSON.stringify({ ...reservation, request_id: 'a\u0000' })), undefined],
     ['a request id that is too long', Buffer.from(JSON.stringify({ ...tick, request_id: 'r'.repeat(201) })), undefined],
@@ -102,11 +106,36 @@ it('takes a reservation without the schema only where the schema takes it too, a
       {},
     ),
   );
+  const times = fc.constantFrom(-1, 0, endOfTimeMs, endOfTimeMs + 1, 8.64e15, 8.64e15 + 1, Number.MAX_SAFE_INTEGER, 2 ** 53, 0.5);
+  const uuids = fc.constantFrom(uuid, uuid.toUpperCase(), `${uuid}0`, uuid.slice(1), ` ${uuid}`, `${uuid}\n`);
+  const text = (lengthMax: number) => fc.constantFrom('', 'r', 'é', '😀', 'x'.repeat(lengthMax), 'x'.repeat(lengthMax + 1), 'r\n');
+  /** Of every field that is a number or a text: just inside and just outside of what the schema takes. */
+  const boundaries = fc
+    .constantFrom<[string, fc.Arbitrary<unknown>]>(
+      ['v', fc.constantFrom(0, 1, 2, '1')],
+      ['type', fc.constantFrom('reservation.create', 'reservation.create ', 'tick', '')],
+      ['sale_id', fc.constantFrom('', 's', 'a.b', 's'.repeat(64), 's'.repeat(65), 'sale_1\n', '__proto__')],
+      ['request_id', text(200)],
+      ['reply_to', text(100)],
+      ['traceparent', fc.constantFrom('', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-0`, `00-${'A'.repeat(32)}-${'b'.repeat(16)}-01`)],
+      ['fingerprint', fc.constantFrom('c'.repeat(31), 'c'.repeat(32), 'c'.repeat(33), 'C'.repeat(32), `${'c'.repeat(32)}\n`)],
+      ['accepted_at', times],
+      ['reservation_id', uuids],
+      ['user', uuids],
+      ['allow_partial', fc.constantFrom(true, 0, 'true')],
+      ['respond_async', fc.constantFrom(false, 1, null)],
+    )
+    .chain(([field, values]) => values.map((value) => ({ [field]: value })));
+  const skus = fc.constantFrom('a', 'b:1', '', 's'.repeat(64), 's'.repeat(65), 'a b', 'a\n', '__proto__', 'constructor');
   const items = fc.oneof(
-    fc.array(fc.record({ sku: fc.constantFrom('a', 'b:1', ''), quantity: fc.integer({ min: 0, max: 101 }) }), { maxLength: 21 }),
+    fc.array(fc.record({ sku: skus, quantity: fc.integer({ min: 0, max: 101 }) }), { maxLength: 21 }),
+    fc.array(fc.record({ sku: skus, quantity: fc.constantFrom(1, 100, 101) }), { minLength: 1, maxLength: 1 }),
     fc.array(fc.dictionary(fc.constantFrom('sku', 'quantity', 'x'), strange), { maxLength: 2 }),
   );
-  const changes = fc.dictionary(fc.constantFrom(...Object.keys(reservation), 'more', '__proto__'), strange, { maxKeys: 2 });
+  const changes = fc.oneof(
+    boundaries,
+    fc.dictionary(fc.constantFrom(...Object.keys(reservation), 'more', '__proto__'), strange, { maxKeys: 2 }),
+  );
   const candidate = fc.tuple(changes, fc.option(items, { nil: undefined })).map(([change, some]) => {
     const content = JSON.stringify({ ...reservation, ...change, ...(some === undefined ? {} : { items: some }) });
     return content;
@@ -122,7 +151,7 @@ it('takes a reservation without the schema only where the schema takes it too, a
         expect(schema).toEqual({ success: true, data: content });
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: 4_000 },
   );
   expect(plain).toBeGreaterThan(50);
   expect(isPlainReservation(reservation)).toBe(true);

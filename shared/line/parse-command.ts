@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Command, COMMAND_VERSION } from '#schemas/command.ts';
+import { epochMsMax } from '#schemas/ids.ts';
 import { keptText } from '#schemas/text.ts';
 import type { ParsedCommand } from './line.ts';
 import { commandBytesMax } from './topics.ts';
@@ -41,7 +42,7 @@ function malformed(value: Buffer, content: unknown): ParsedCommand {
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const fingerprint = /^[0-9a-f]{32}$/;
 const saleId = /^[A-Za-z0-9_-]{1,64}$/;
-const sku = /^[A-Za-z0-9._:-]{1,64}$/;
+const sku = /^(?!__proto__$)[A-Za-z0-9._:-]{1,64}$/;
 const traceparent = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 const is = (pattern: RegExp, value: unknown): boolean => typeof value === 'string' && pattern.test(value);
@@ -66,7 +67,7 @@ export function isPlainReservation(content: unknown): content is Command & { typ
     isText(found['request_id'], 200) &&
     (found['traceparent'] === undefined || is(traceparent, found['traceparent'])) &&
     is(fingerprint, found['fingerprint']) &&
-    isCount(found['accepted_at'], 0, Number.MAX_SAFE_INTEGER) &&
+    isCount(found['accepted_at'], 0, epochMsMax) &&
     (found['reply_to'] === undefined || isText(found['reply_to'], 100)) &&
     is(uuid, found['reservation_id']) &&
     is(uuid, found['user']) &&
