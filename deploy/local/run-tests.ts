@@ -1,6 +1,6 @@
 /**
  * `make test`: static checks, unit tests, then the integration tests on a stack of
- * their own, which is stopped whatever happens. Ends with jest's figures over both runs.
+ * their own, which is stopped whatever happens. Ends with jest's figures over all runs.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -77,7 +77,11 @@ async function integrationTests(): Promise<boolean> {
     for (const folder of [layout.home, outside]) rmSync(folder, { recursive: true, force: true });
     await up({ environment, say });
     const stack = stackEnvironment(environment);
-    return await jest('jest.integration.json', { ...stack, TEST_DATABASE_OWNER_URL: stack['DATABASE_OWNER_URL'] });
+    const servers = { ...environment, ...stack, TEST_DATABASE_OWNER_URL: stack['DATABASE_OWNER_URL'] };
+    const endpoints = await jest('jest.integration.json', servers);
+    // Last, because they kill and freeze what the others use.
+    const faults = await jest('jest.faults.json', servers);
+    return endpoints && faults;
   } catch (error) {
     console.error(messageOf(error));
     return false;
@@ -102,7 +106,7 @@ for (const [name, step] of steps) {
   if (!(await step())) failed.push(name);
 }
 
-const totals = addedUp(['jest.config.json', 'jest.integration.json'].map(totalsOf).filter((one) => one !== null));
+const totals = addedUp(['jest.config.json', 'jest.integration.json', 'jest.faults.json'].map(totalsOf).filter((one) => one !== null));
 say(`\n== ${failed.length === 0 ? 'everything passed' : `FAILED: ${failed.join(', ')}`}`);
 for (const line of closingLines(totals, (performance.now() - begun) / 1000)) say(line);
 if (interrupted !== undefined) console.error(`interrupted by ${interrupted}`);
