@@ -118,7 +118,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
     maxWaitTimeInMs: 250,
     minBytes: 1,
     maxBytesPerPartition: 2 * 1024 * 1024,
-    sessionTimeout: 30_000,
+    sessionTimeout: 10_000,
     heartbeatInterval: heartbeatMs,
     retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8, restartOnFailure: () => Promise.resolve(!ended) },
   });
