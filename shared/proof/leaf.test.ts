@@ -23,19 +23,19 @@ const terms = fc.record({
   name: text(200),
   starts_at: time.map((ms) => new Date(ms).toISOString()),
   ends_at: time.map((ms) => new Date(ms).toISOString()),
-  items: fc.array(
+  items: fc.uniqueArray(
     fc.record(
       {
         sku,
         name: text(200),
         image_url: fc.constant('https://example.test/a?b=ü'),
         unit_price: count,
-        currency: fc.constantFrom('EUR', 'USD'),
+        currency: fc.constant('EUR'),
         quantity: count,
       },
       { requiredKeys: ['sku', 'name', 'unit_price', 'currency', 'quantity'] },
     ),
-    { minLength: 1, maxLength: 5 },
+    { minLength: 1, maxLength: 5, selector: (one) => one.sku },
   ),
   per_user_limit: fc.option(fc.integer({ min: 1, max: 10 })),
   active_holds_per_user: fc.option(fc.integer({ min: 1, max: 10 })),
