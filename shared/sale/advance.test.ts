@@ -1,7 +1,7 @@
 import type { Command } from '#schemas/command.ts';
 import type { EpochMs, Offset } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
-import { advance } from './advance.ts';
+import { advance, FOLLOW_UPS_MAX } from './advance.ts';
 import { checkInvariants } from './check-invariants.ts';
 import { initialState } from './state.ts';
 import {
@@ -26,14 +26,16 @@ type Step = readonly [at: number, command: Command, events: readonly string[] | 
 interface Story {
   readonly name: string;
   readonly terms: SaleTerms;
+  /** Absent: as many as a record may have. */
+  readonly followUpsMax?: number;
   readonly steps: readonly Step[];
 }
 
-function tell({ terms, steps }: Story): void {
+function tell({ terms, followUpsMax, steps }: Story): void {
   const state = initialState(SALE);
   advance(state, { at: 0 as EpochMs, offset: 0 as Offset, command: schedule('setup', terms) });
   steps.forEach(([at, command, expected], step) => {
-    const { events, answer } = advance(state, { at: at as EpochMs, offset: (step + 1) as Offset, command });
+    const { events, answer } = advance(state, { at: at as EpochMs, offset: (step + 1) as Offset, command }, followUpsMax);
     const told = answer.kind === 'repeated' ? { repeated: answer.seq } : events.map(shown);
     expect([step, told]).toEqual([step, expected]);
     expect(checkInvariants(state)).toEqual([]);
@@ -630,7 +632,122 @@ const stories: Record<string, readonly Story[]> = {
       ],
     },
   ],
+  'more follows than one record may lead to': [
+    {
+      name: 'overdue holds end a few at a time, and stay held until then',
+      terms: termsOf('A:3'),
+      followUpsMax: 2,
+      steps: [
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 3/1/0}']],
+        [0, reserve('r2', 'bob', 'A'), ['reservation.created r2 A:1 until 10000 {A 3/2/0}']],
+        [0, reserve('r3', 'cid', 'A'), ['reservation.created r3 A:1 until 10000 {A 3/3/0}']],
+        [10_000, tick(), ['reservation.expired r1 {A 3/2/0}', 'reservation.expired r2 {A 3/1/0}']],
+        [10_000, tick(), ['reservation.expired r3 {A 3/0/0}']],
+        [10_000, tick(), []],
+      ],
+    },
+    {
+      name: 'an overdue hold cannot be used: who wants to finds it ended',
+      terms: termsOf('A:9'),
+      followUpsMax: 1,
+      steps: [
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 9/1/0}']],
+        [0, reserve('r2', 'bob', 'A'), ['reservation.created r2 A:1 until 10000 {A 9/2/0}']],
+        [0, reserve('r3', 'cid', 'A'), ['reservation.created r3 A:1 until 10000 {A 9/3/0}']],
+        [0, reserve('r4', 'dan', 'A'), ['reservation.created r4 A:1 until 10000 {A 9/4/0}']],
+        [0, reserve('r5', 'eve', 'A'), ['reservation.created r5 A:1 until 10000 {A 9/5/0}']],
+        [
+          10_000,
+          checkOut('o1', 'r4', 'dan'),
+          [
+            'reservation.expired r1 {A 9/4/0}',
+            'reservation.expired r4 {A 9/3/0}',
+            'request.rejected checkout.request r4 by o1 reservation_not_held released',
+          ],
+        ],
+        [
+          10_000,
+          cancel('c1', 'r5', 'eve'),
+          [
+            'reservation.expired r2 {A 9/2/0}',
+            'reservation.expired r5 {A 9/1/0}',
+            'request.rejected reservation.cancel r5 by c1 not_cancellable released',
+          ],
+        ],
+      ],
+    },
+    {
+      name: 'a payment that comes after its deadline is late, though its hold was not ended yet',
+      terms: termsOf('A:2'),
+      followUpsMax: 1,
+      steps: [
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 2/1/0}']],
+        [0, reserve('r2', 'bob', 'A'), ['reservation.created r2 A:1 until 10000 {A 2/2/0}']],
+        [0, checkOut('o2', 'r2', 'bob'), ['checkout.requested o2 r2 100 EUR until 60000']],
+        [
+          60_000,
+          paid('o2', 'r2'),
+          [
+            'reservation.expired r1 {A 2/1/0}',
+            'order.failed o2 r2 deadline released',
+            'reservation.released r2 payment_failed {A 2/0/0}',
+            'payment.succeeded o2 r2 late',
+            'refund.requested o2 r2 100 EUR',
+          ],
+        ],
+      ],
+    },
+    {
+      name: 'a newcomer does not overtake who is to be offered next',
+      terms: termsOf('A:0', waitlist),
+      followUpsMax: 1,
+      steps: [
+        [0, changeStock('s0', 'A', 1), ['stock.changed by s0 {A 1/0/0}']],
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 1/1/0}']],
+        [0, reserve('r2', 'bob', 'A'), ['reservation.waitlisted r2 A:1']],
+        [0, reserve('r3', 'cid', 'A'), ['reservation.waitlisted r3 A:1']],
+        [0, reserve('r4', 'dan', 'A'), ['reservation.waitlisted r4 A:1']],
+        [1, changeStock('s1', 'A', 5), ['stock.changed by s1 {A 6/1/0}', 'reservation.offered r2 A:1 until 10001 {A 6/2/0}']],
+        [2, reserve('r5', 'eve', 'A'), ['reservation.offered r3 A:1 until 10002 {A 6/3/0}', 'reservation.waitlisted r5 A:1']],
+        [3, tick(), ['reservation.offered r4 A:1 until 10003 {A 6/4/0}']],
+        [3, tick(), ['reservation.offered r5 A:1 until 10003 {A 6/5/0}']],
+        [3, reserve('r6', 'fay', 'A'), ['reservation.created r6 A:1 until 10003 {A 6/6/0}']],
+      ],
+    },
+    {
+      name: 'who still waits for a closed sale is offered nothing, may leave, and is turned away later',
+      terms: termsOf('A:1', waitlist),
+      followUpsMax: 1,
+      steps: [
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 1/1/0}']],
+        [0, reserve('r2', 'bob', 'A'), ['reservation.waitlisted r2 A:1']],
+        [0, reserve('r3', 'cid', 'A'), ['reservation.waitlisted r3 A:1']],
+        [0, reserve('r4', 'dan', 'A'), ['reservation.waitlisted r4 A:1']],
+        [0, reserve('r5', 'eve', 'A'), ['reservation.waitlisted r5 A:1']],
+        [1, operate('x', 'close'), ['sale.closed by x', 'reservation.rejected r2 sale_closed']],
+        [1, cancel('c1', 'r1', 'ann'), ['reservation.rejected r3 sale_closed', 'reservation.cancelled r1 by c1 {A 1/0/0}']],
+        [
+          1,
+          cancel('c4', 'r4', 'dan'),
+          ['reservation.rejected r4 sale_closed', 'request.rejected reservation.cancel r4 by c4 not_cancellable rejected'],
+        ],
+        [1, tick(), ['reservation.rejected r5 sale_closed']],
+        [1, tick(), []],
+      ],
+    },
+  ],
 };
+
+test('one record ends no more holds than its bound, and the next goes on', () => {
+  const state = initialState(SALE);
+  const holds = 2 * FOLLOW_UPS_MAX + 1;
+  const take = (at: number, offset: number, command: Command) =>
+    advance(state, { at: at as EpochMs, offset: offset as Offset, command }).events.length;
+  take(0, 0, schedule('setup', termsOf(`A:${holds}`)));
+  for (let hold = 1; hold <= holds; hold++) take(0, hold, reserve(`hold ${hold}`, `user ${hold}`, 'A'));
+  const ended = [1, 2, 3, 4].map((nth) => take(10_000, holds + nth, tick()));
+  expect(ended).toEqual([FOLLOW_UPS_MAX, FOLLOW_UPS_MAX, 1, 0]);
+});
 
 describe.each(Object.entries(stories))('%s', (_, told) => {
   test.each(told)('$name', tell);

@@ -20,6 +20,17 @@ export function decideOffer(state: SaleState, occasion: Occasion): DecidedEvent 
   return next === -1 ? null : serve(state, next, occasion);
 }
 
+/** The next of the waitlist of a closed sale is turned away; null where nobody waits. */
+export function decideTurnAway(state: SaleState, occasion: Occasion): DecidedEvent | null {
+  const slot = state.waitlist.longest();
+  return slot === -1 ? null : turnAway(state, slot, occasion, 'sale_closed');
+}
+
+/** Whether somebody waits for the item whose turn has come and who is not served yet. */
+export function isPromised(state: SaleState, item: number): boolean {
+  return firstToServe(state, item) !== -1;
+}
+
 /** The first in the item's queue who can be served, or can never be; -1 where there is none before the first who blocks it. */
 function firstToServe(state: SaleState, item: number): number {
   const { waitlist } = state;
@@ -50,19 +61,12 @@ function serve(state: SaleState, slot: number, occasion: Occasion): DecidedEvent
   const { reservations, stock } = state;
   const reservation_id = reservations.id(slot);
   const user = reservations.user(slot);
-  const turnAway = (reason: ReservationRefusal): DecidedEvent => ({
-    ...envelope(state, occasion),
-    type: 'reservation.rejected',
-    reservation_id,
-    user,
-    reason,
-  });
-  if (hasHoldsEnough(state, user)) return turnAway('active_hold_exists');
+  if (hasHoldsEnough(state, user)) return turnAway(state, slot, occasion, 'active_hold_exists');
   const lines = reservations.lines(slot);
   const left = unitsLeft(state, user);
   const partial = reservations.allowsPartial(slot);
   const asked = lines.reduce((sum, { quantity }) => sum + quantity, 0);
-  if (partial ? left === 0 : asked > left) return turnAway('per_user_limit');
+  if (partial ? left === 0 : asked > left) return turnAway(state, slot, occasion, 'per_user_limit');
   const granted = grant(
     lines,
     partial,
@@ -70,7 +74,7 @@ function serve(state: SaleState, slot: number, occasion: Occasion): DecidedEvent
     left,
     (item) => stock.sku(item),
   );
-  if (granted.lines.length === 0) return turnAway('insufficient_stock');
+  if (granted.lines.length === 0) return turnAway(state, slot, occasion, 'insufficient_stock');
   return {
     ...envelope(state, occasion),
     type: 'reservation.offered',
@@ -80,6 +84,17 @@ function serve(state: SaleState, slot: number, occasion: Occasion): DecidedEvent
     ...(granted.notGranted.length > 0 && { not_granted: granted.notGranted }),
     expires_at: holdDeadline(state, occasion),
     counts: stock.countsAfter(granted.lines, 1, 0),
+  };
+}
+
+function turnAway(state: SaleState, slot: number, occasion: Occasion, reason: ReservationRefusal): DecidedEvent {
+  const { reservations } = state;
+  return {
+    ...envelope(state, occasion),
+    type: 'reservation.rejected',
+    reservation_id: reservations.id(slot),
+    user: reservations.user(slot),
+    reason,
   };
 }
 

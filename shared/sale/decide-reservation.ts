@@ -1,6 +1,7 @@
 import type { CancelReservation, CreateReservation } from '#schemas/command.ts';
 import type { DecidedEvent, ReservationRefusal, ReservationStatus } from '#schemas/event.ts';
 import type { EpochMs } from '#schemas/ids.ts';
+import { isPromised } from './decide-offer.ts';
 import { type Grant, grant } from './grant.ts';
 import { hasHoldsEnough, unitsLeft } from './limits.ts';
 import { answerEnvelope, type Occasion } from './occasion.ts';
@@ -107,7 +108,7 @@ function linesAsked(state: SaleState, { items }: CreateReservation): Line[] | 'm
 /** Nobody overtakes: what somebody waits for is not there for a newcomer. */
 function availableToNewcomers(state: SaleState, item: number): number {
   const free = state.stock.free(item);
-  return state.waitlist.isBlocked(item, free) ? 0 : free;
+  return state.waitlist.isBlocked(item, free) || (state.behind && isPromised(state, item)) ? 0 : free;
 }
 
 function mayWait(state: SaleState, { allow_partial }: CreateReservation, lines: readonly Line[]): boolean {

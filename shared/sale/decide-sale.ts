@@ -14,23 +14,12 @@ export function decideSchedule(state: SaleState, command: ScheduleSale, occasion
   return [scheduled, { ...envelope(state, occasion, 1), type: 'sale.opened' }];
 }
 
-/** Closing turns the waitlist away, in its order. */
-export function decideSaleStatus(state: SaleState, command: ChangeSaleStatus, occasion: Occasion): DecidedEvent[] {
+/** Closing turns the waitlist away: see `decideTurnAway`. */
+export function decideSaleStatus(state: SaleState, command: ChangeSaleStatus, occasion: Occasion): DecidedEvent {
   const outcome: SaleOutcome = SALE_TRANSITIONS[state.status][command.type];
-  if (outcome === 'invalid_transition') return [rejectRequest(state, command, command.key, occasion, outcome)];
+  if (outcome === 'invalid_transition') return rejectRequest(state, command, command.key, occasion, outcome);
   const type = outcome.event as 'sale.opened' | 'sale.paused' | 'sale.resumed' | 'sale.closed';
-  const events: DecidedEvent[] = [{ ...answerEnvelope(state, occasion, command), type, key: command.key }];
-  if (type !== 'sale.closed') return events;
-  for (const slot of state.waitlist.inOrder()) {
-    events.push({
-      ...envelope(state, occasion, events.length),
-      type: 'reservation.rejected',
-      reservation_id: state.reservations.id(slot),
-      user: state.reservations.user(slot),
-      reason: 'sale_closed',
-    });
-  }
-  return events;
+  return { ...answerEnvelope(state, occasion, command), type, key: command.key };
 }
 
 export function decideStock(state: SaleState, command: ChangeStock, occasion: Occasion): DecidedEvent {

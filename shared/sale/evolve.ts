@@ -18,6 +18,8 @@ export function evolve(state: SaleState, event: DecidedEvent): SaleState {
   state.seq = event.seq;
   state.lastAt = event.at;
   state.lastOffset = event.offset;
+  // Whoever only follows events cannot tell; `advance` can, and says so when it has done.
+  state.behind = true;
   apply(state, event);
   if ('counts' in event) assert(state.stock.agreesWith(event.counts), `event ${event.seq} carries other counters than stand after it`);
   return state;

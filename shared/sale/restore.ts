@@ -35,6 +35,9 @@ export function restore(snapshot: SaleSnapshot): SaleState {
     if (expiresAt === null) state.waitlist.join(slot);
     else restoreHold(state, slot, expiresAt);
   }
+  // Whose turn has come is not stored: the first record finds out.
+  state.waitlist.allChanged();
+  state.behind = true;
   for (const { items, ...order } of snapshot.orders) state.orders.add({ ...order, lines: linesOf(state, items) });
   return state;
 }

@@ -23,6 +23,8 @@ export interface SaleState {
   /** Of the newest record that was advanced. */
   lastAt: EpochMs | 0;
   lastOffset: Offset | -1;
+  /** Holds that are due, or waiters whose turn it is, may be left over from the record before. */
+  behind: boolean;
   stock: Stock;
   readonly reservations: ReservationTable;
   /** Held and paying reservations, in the order in which they end by themselves. */
@@ -54,6 +56,7 @@ export function initialState(saleId: SaleId): SaleState {
     seq: 0,
     lastAt: 0,
     lastOffset: -1,
+    behind: false,
     stock: new Stock([]),
     reservations,
     deadlines: new DeadlineQueue((a, b) => {

@@ -18,6 +18,8 @@ export class Waitlist {
   /** Items of which something came back, or for which somebody stopped waiting, since they were last looked at. */
   readonly #due = new Set<number>();
   #waiting = 0;
+  /** Of the last call of `longest`: who waits, the longest last. */
+  #order: number[] | null = null;
 
   constructor(table: ReservationTable) {
     this.#table = table;
@@ -50,6 +52,7 @@ export class Waitlist {
 
   join(slot: number): void {
     assert(this.#table.status(slot) === 'waitlisted', `slot ${slot} is not waitlisted and cannot queue`);
+    this.#order = null;
     for (let line = 0; line < this.#table.lineCount(slot); line++) {
       const item = this.#table.lineItem(slot, line);
       let queue = this.#queues.get(item);
@@ -81,6 +84,11 @@ export class Waitlist {
     if (this.#queues.has(item)) this.#due.add(item);
   }
 
+  /** As if the counters of every item had changed. */
+  allChanged(): void {
+    for (const item of this.#queues.keys()) this.#due.add(item);
+  }
+
   /** Nobody can be served of this item before something changes. */
   served(item: number): void {
     this.#due.delete(item);
@@ -102,11 +110,24 @@ export class Waitlist {
     return false;
   }
 
-  /** All who wait, each once, in order. */
-  inOrder(): number[] {
+  /**
+   * Who has waited longest; -1 where nobody waits. For a sale to which nobody is
+   * added any more: the order is made once and followed from then on.
+   */
+  longest(): number {
+    this.#order ??= this.#inOrder();
+    for (;;) {
+      const slot = this.#order.at(-1);
+      if (slot === undefined) return -1;
+      if (this.#table.isLive(slot) && this.#table.status(slot) === 'waitlisted') return slot;
+      this.#order.pop();
+    }
+  }
+
+  #inOrder(): number[] {
     const slots = new Set<number>();
     for (const queue of this.#queues.values()) for (const slot of queue) slots.add(slot);
-    return [...slots].sort((a, b) => this.#table.decidedSeq(a) - this.#table.decidedSeq(b));
+    return [...slots].sort((a, b) => this.#table.decidedSeq(b) - this.#table.decidedSeq(a));
   }
 
   items(): IterableIterator<number> {

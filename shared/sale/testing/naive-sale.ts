@@ -31,6 +31,8 @@ const sum = (items: readonly RequestedItem[]) => items.reduce((units, { quantity
  */
 export class NaiveSale {
   readonly #terms: SaleTerms;
+  readonly #followUpsMax: number;
+  #followUps = 0;
   readonly #totals: Map<string, number>;
   readonly #reservations: Reservation[] = [];
   readonly #orders: Order[] = [];
@@ -39,23 +41,48 @@ export class NaiveSale {
   #seq = 2;
   #told: string[] = [];
 
-  /** A sale that was scheduled and opened by itself. */
-  constructor(terms: SaleTerms) {
+  /** A sale that was scheduled and opened by itself. So many ends of holds, offers and turnings away follow from one command. */
+  constructor(terms: SaleTerms, followUpsMax = Infinity) {
     this.#terms = terms;
+    this.#followUpsMax = followUpsMax;
     this.#totals = new Map(terms.items.map(({ sku, quantity }) => [sku, quantity]));
   }
 
   take(at: number, command: Command): Told {
     this.#told = [];
-    for (;;) {
-      const due = this.#reservations
-        .filter(({ status, deadline }) => (status === 'held' || status === 'paying') && deadline <= at)
-        .sort((a, b) => a.deadline - b.deadline || a.decidedSeq - b.decidedSeq)[0];
+    this.#followUps = this.#followUpsMax;
+    this.#serve(at);
+    while (this.#followUps > 0) {
+      const [due] = this.#overdue(at);
       if (due === undefined) break;
+      this.#followUps -= 1;
       this.#end(due);
-      this.#offer(at);
+      this.#serve(at);
     }
-    if (command.type === 'tick') return this.#told;
+    const meant = this.#reservationOf(command);
+    if (meant !== undefined && this.#overdue(at).includes(meant)) this.#end(meant);
+    const repeated = this.#decideOnce(at, command);
+    this.#serve(at);
+    return repeated !== null && this.#told.length === 0 ? { repeated } : this.#told;
+  }
+
+  /** What the command wants to use. */
+  #reservationOf(command: Command): Reservation | undefined {
+    if (command.type === 'reservation.cancel' || command.type === 'checkout.request')
+      return this.#reservations.find(({ id }) => id === command.reservation_id);
+    if ('order_id' in command) return this.#orders.find(({ id, status }) => id === command.order_id && status === 'pending')?.reservation;
+    return undefined;
+  }
+
+  #overdue(at: number): Reservation[] {
+    return this.#reservations
+      .filter(({ status, deadline }) => (status === 'held' || status === 'paying') && deadline <= at)
+      .sort((a, b) => a.deadline - b.deadline || a.decidedSeq - b.decidedSeq);
+  }
+
+  /** The seq that answered it earlier; null where none did. */
+  #decideOnce(at: number, command: Command): number | null {
+    if (command.type === 'tick') return null;
     if ('fingerprint' in command) {
       const key =
         command.type === 'reservation.create'
@@ -64,17 +91,15 @@ export class NaiveSale {
             ? command.order_id
             : command.key;
       const earlier = this.#answers.get(key);
-      if (earlier?.fingerprint === command.fingerprint && this.#told.length === 0) return { repeated: earlier.seq };
-      if (earlier?.fingerprint === command.fingerprint) return this.#told;
+      if (earlier?.fingerprint === command.fingerprint) return earlier.seq;
       if (earlier !== undefined) {
         this.#refuse(command, key, 'idempotency_conflict');
-        return this.#told;
+        return null;
       }
       this.#answers.set(key, { fingerprint: command.fingerprint, seq: this.#seq + 1 });
     }
     this.#decide(at, command);
-    this.#offer(at);
-    return this.#told;
+    return null;
   }
 
   #decide(at: number, command: Exclude<Command, { type: 'tick' }>): void {
@@ -155,10 +180,6 @@ export class NaiveSale {
     if (command.type === 'sale.close') {
       this.#status = 'closed';
       this.#tell(`sale.closed ${by}`);
-      for (const waiter of this.#waiters()) {
-        waiter.status = 'rejected';
-        this.#tell(`reservation.rejected ${nameOf(waiter.id)} sale_closed`);
-      }
     } else if (this.#status === 'closed' || (command.type === 'sale.open' && this.#status === 'paused')) {
       this.#refuse(command, command.key, 'invalid_transition');
     } else {
@@ -180,7 +201,12 @@ export class NaiveSale {
       extended: false,
       decidedSeq: this.#seq + 1,
     };
-    const available = (sku: string) => (this.#waiters().some((waiter) => this.#need(waiter, sku) > this.#free(sku)) ? 0 : this.#free(sku));
+    const available = (sku: string) => {
+      const waiters = this.#waiters();
+      const blocked = waiters.some((waiter) => this.#need(waiter, sku) > this.#free(sku));
+      const promised = waiters.some((waiter, place) => this.#need(waiter, sku) > 0 && this.#isTurnOf(waiter, waiters.slice(0, place)));
+      return blocked || promised ? 0 : this.#free(sku);
+    };
     const granted = refusal === null ? this.#grant(items, partial, available, this.#left(user)) : [];
     this.#reservations.push(reservation);
     if (refusal !== null) return this.#tell(`reservation.rejected ${nameOf(id)} ${refusal}`);
@@ -206,34 +232,47 @@ export class NaiveSale {
     return this.#left(user) < (allow_partial ? 1 : sum(items)) ? 'per_user_limit' : null;
   }
 
-  #offer(at: number): void {
-    for (;;) {
-      const waiters = this.#waiters();
-      const turn = waiters.find((waiter, place) => {
-        const spokenFor = (sku: string) => waiters.slice(0, place).some((before) => this.#need(before, sku) > this.#free(sku));
-        const impossible = ({ sku, quantity }: RequestedItem) => !waiter.partial && quantity > this.#totals.get(sku)! && !spokenFor(sku);
-        const there = ({ sku }: RequestedItem) => this.#need(waiter, sku) <= this.#free(sku) && !spokenFor(sku);
-        return waiter.items.some(impossible) || (waiter.partial ? waiter.items.some(there) : waiter.items.every(there));
-      });
-      if (turn === undefined) return;
-      const before = waiters.slice(0, waiters.indexOf(turn));
-      const available = (sku: string) => (before.some((each) => this.#need(each, sku) > this.#free(sku)) ? 0 : this.#free(sku));
-      const refusal = this.#hasHoldsEnough(turn.user)
-        ? 'active_hold_exists'
-        : this.#left(turn.user) < (turn.partial ? 1 : sum(turn.items))
-          ? 'per_user_limit'
-          : null;
-      const asked = turn.items;
-      const granted = this.#grant(asked, turn.partial, available, this.#left(turn.user));
-      if (refusal !== null || granted.length === 0) {
-        turn.status = 'rejected';
-        this.#tell(`reservation.rejected ${nameOf(turn.id)} ${refusal ?? 'insufficient_stock'}`);
-      } else {
-        const missing = this.#missing(asked, granted, available, this.#left(turn.user));
-        Object.assign(turn, { status: 'held', items: granted, deadline: at + this.#terms.hold_seconds * 1000 });
-        this.#tell(this.#held('offered', turn, missing));
-      }
+  #serve(at: number): void {
+    while (this.#followUps > 0 && (this.#status === 'closed' ? this.#turnAway() : this.#offer(at))) this.#followUps -= 1;
+  }
+
+  #turnAway(): boolean {
+    const [waiter] = this.#waiters();
+    if (waiter === undefined) return false;
+    waiter.status = 'rejected';
+    this.#tell(`reservation.rejected ${nameOf(waiter.id)} sale_closed`);
+    return true;
+  }
+
+  #isTurnOf(waiter: Reservation, before: readonly Reservation[]): boolean {
+    const spokenFor = (sku: string) => before.some((each) => this.#need(each, sku) > this.#free(sku));
+    const impossible = ({ sku, quantity }: RequestedItem) => !waiter.partial && quantity > this.#totals.get(sku)! && !spokenFor(sku);
+    const there = ({ sku }: RequestedItem) => this.#need(waiter, sku) <= this.#free(sku) && !spokenFor(sku);
+    return waiter.items.some(impossible) || (waiter.partial ? waiter.items.some(there) : waiter.items.every(there));
+  }
+
+  #offer(at: number): boolean {
+    const waiters = this.#waiters();
+    const turn = waiters.find((waiter, place) => this.#isTurnOf(waiter, waiters.slice(0, place)));
+    if (turn === undefined) return false;
+    const before = waiters.slice(0, waiters.indexOf(turn));
+    const available = (sku: string) => (before.some((each) => this.#need(each, sku) > this.#free(sku)) ? 0 : this.#free(sku));
+    const refusal = this.#hasHoldsEnough(turn.user)
+      ? 'active_hold_exists'
+      : this.#left(turn.user) < (turn.partial ? 1 : sum(turn.items))
+        ? 'per_user_limit'
+        : null;
+    const asked = turn.items;
+    const granted = this.#grant(asked, turn.partial, available, this.#left(turn.user));
+    if (refusal !== null || granted.length === 0) {
+      turn.status = 'rejected';
+      this.#tell(`reservation.rejected ${nameOf(turn.id)} ${refusal ?? 'insufficient_stock'}`);
+    } else {
+      const missing = this.#missing(asked, granted, available, this.#left(turn.user));
+      Object.assign(turn, { status: 'held', items: granted, deadline: at + this.#terms.hold_seconds * 1000 });
+      this.#tell(this.#held('offered', turn, missing));
     }
+    return true;
   }
 
   #end(reservation: Reservation): void {
