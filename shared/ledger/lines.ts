@@ -4,13 +4,15 @@ import type { EpochMs, Partition, SaleId, SaleNo } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import { epochMs } from '#shared/proof/utc.ts';
 import { ask } from './ask.ts';
-import { withLedgerFaults } from './ledger-fault.ts';
+import { sqlStateOf, withLedgerFaults } from './ledger-fault.ts';
 import {
   busyLines,
   type BusyLinesRow,
   lineOf,
+  type LineOfRow,
   type LineRow,
   takeFreeLine,
+  takeLineAgain,
   unsettledSales as unsettledSalesStatement,
   type UnsettledSaleRow,
 } from './sql/lines.ts';
@@ -25,7 +27,8 @@ export interface SaleLine {
 const PICKS_MAX = 20;
 
 /**
- * Gives a sale a line of its own, or the one it has: asking again changes nothing.
+ * Gives a sale a line of its own, or the one it has: asking again changes nothing. A creation that was given up, and
+ * whose line was released, gets one again.
  *
  * @param partitions how many `sale.commands` has
  * @returns `no_free_line` where every partition has an active sale
@@ -34,19 +37,37 @@ export function allocateLine(pool: Pool, saleId: SaleId, partitions: number): Pr
   return withLedgerFaults(`finding a line for sale ${saleId}`, async () => {
     for (let pick = 0; pick < PICKS_MAX; pick += 1) {
       const [row] = await ask<LineRow>(pool, takeFreeLine(saleId, partitions));
-      const line = row === undefined ? await findLine(pool, saleId) : asLine(row);
-      if (line !== null) return line;
+      if (row !== undefined) return asLine(row);
+      const [had] = await ask<LineOfRow>(pool, lineOf(saleId));
+      if (had?.released === false) return asLine(had);
+      const again = had === undefined ? null : await takeAgain(pool, saleId, partitions);
+      if (again !== null) return again;
       const [lines] = await ask<BusyLinesRow>(pool, busyLines(partitions));
-      if (lines!.busy >= partitions) return 'no_free_line';
+      if (lines!.busy < partitions) continue;
+      // The same request, made twice at once, may have taken the last one meanwhile.
+      const [now] = await ask<LineOfRow>(pool, lineOf(saleId));
+      return now?.released === false ? asLine(now) : 'no_free_line';
     }
     throw new RetryableFault('line_contended', `sale ${saleId} found no line in ${PICKS_MAX} tries because others were faster: try again`);
   });
 }
 
+/** null: none is free, or somebody was faster. */
+async function takeAgain(pool: Pool, saleId: SaleId, partitions: number): Promise<SaleLine | null> {
+  try {
+    const [row] = await ask<LineRow>(pool, takeLineAgain(saleId, partitions));
+    return row === undefined ? null : asLine(row);
+  } catch (error) {
+    if (sqlStateOf(error) === UNIQUE_VIOLATION) return null;
+    throw error;
+  }
+}
+const UNIQUE_VIOLATION = '23505';
+
 /** null: no such sale. Settled sales keep the line they had, which by then may be another's too. */
 export function findLine(pool: Pool, saleId: SaleId): Promise<SaleLine | null> {
   return withLedgerFaults(`finding the line of sale ${saleId}`, async () => {
-    const [row] = await ask<LineRow>(pool, lineOf(saleId));
+    const [row] = await ask<LineOfRow>(pool, lineOf(saleId));
     return row === undefined ? null : asLine(row);
   });
 }

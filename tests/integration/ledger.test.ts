@@ -570,6 +570,40 @@ describe('lines', () => {
     expect(await allocateLine(pool, 'next' as SaleId, 1 + partition)).not.toBe('no_free_line');
   });
 
+  it('are given again to a creation that was given up and is tried again', async () => {
+    const first = await allocateLine(pool, 'late' as SaleId, 2);
+    await pool.query('UPDATE sale_lines SET active = false');
+    expect(await allocateLine(pool, 'late' as SaleId, 2)).toEqual(first);
+
+    // Another sale has the line by now.
+    await pool.query('UPDATE sale_lines SET active = false');
+    await owner.query("UPDATE sale_lines SET partition = 0 WHERE sale_id = 'late'");
+    await owner.query("INSERT INTO sale_lines (sale_id, partition) VALUES ('other', 0)");
+    expect(await allocateLine(pool, 'late' as SaleId, 1)).toBe('no_free_line');
+    const again = await allocateLine(pool, 'late' as SaleId, 2);
+    expect(again).toEqual({ ...(first as object), partition: 1 });
+    const { rows } = await pool.query("SELECT active FROM sale_lines WHERE sale_id = 'late' AND created_at > now() - interval '1 minute'");
+    expect(rows).toEqual([{ active: true }]);
+  });
+
+  it('go to one each when several creations that were given up are tried again at once', async () => {
+    const ids = ['a', 'b', 'c', 'd'] as SaleId[];
+    for (const id of ids) await allocateLine(pool, id, 4);
+    await pool.query('UPDATE sale_lines SET active = false');
+    await owner.query('UPDATE sale_lines SET partition = 0');
+    const lines = await Promise.all([...ids, ...ids].map((id) => allocateLine(pool, id, 4)));
+    expect(lines.slice(4)).toEqual(lines.slice(0, 4));
+    expect(new Set(lines.map((line) => (line as { partition: number }).partition)).size).toBe(4);
+  });
+
+  it('of a settled sale stay what they were', async () => {
+    const ledger = ledgerOf();
+    const { sale, epoch, partition } = await openSale(ledger);
+    await ledger.commit(nextBatch(sale, epoch, [closed(2)], true));
+    expect(await allocateLine(pool, 'sale' as SaleId, 8)).toEqual({ saleNo: sale.saleNo, partition });
+    expect((await pool.query('SELECT active FROM sale_lines')).rows).toEqual([{ active: false }]);
+  });
+
   it('tell a sale that is not decided yet from one that nobody knows', async () => {
     const ledger = ledgerOf();
     const line = await allocateLine(pool, 'unborn' as SaleId, 1);

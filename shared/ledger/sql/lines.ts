@@ -20,9 +20,36 @@ ORDER BY random() LIMIT 1
 ON CONFLICT DO NOTHING
 RETURNING sale_no, partition`;
 
-export function lineOf(saleId: SaleId): Statement {
-  return { name: 'line_of', text: 'SELECT sale_no, partition FROM sale_lines WHERE sale_id = $1::text', values: [saleId] };
+export interface LineOfRow extends LineRow {
+  /** Its creation was given up and the line released: it has none. */
+  readonly released: boolean;
 }
+
+export function lineOf(saleId: SaleId): Statement {
+  return { name: 'line_of', text: lineOfText, values: [saleId] };
+}
+
+const lineOfText = `
+SELECT sale_no, partition, NOT active AND NOT EXISTS (SELECT FROM sales s WHERE s.sale_no = l.sale_no) AS released
+FROM sale_lines l WHERE sale_id = $1::text`;
+
+/**
+ * Gives a sale whose line was released one again, the same where it is free. No row: none is free, or it has one by now.
+ * Raises unique_violation where another sale was faster with the one that was picked.
+ */
+export function takeLineAgain(saleId: SaleId, partitions: number): Statement {
+  return { name: 'take_line_again', text: takeAgainText, values: [saleId, partitions] };
+}
+
+const takeAgainText = `
+UPDATE sale_lines l SET partition = picked.free, active = true, created_at = now()
+FROM (
+  SELECT free FROM generate_series(0, $2::integer - 1) AS free
+  WHERE NOT EXISTS (SELECT FROM sale_lines WHERE active AND partition = free)
+  ORDER BY free = (SELECT partition FROM sale_lines WHERE sale_id = $1::text) DESC, random() LIMIT 1
+) AS picked
+WHERE l.sale_id = $1::text AND NOT l.active AND NOT EXISTS (SELECT FROM sales s WHERE s.sale_no = l.sale_no)
+RETURNING l.sale_no, l.partition`;
 
 export interface BusyLinesRow {
   readonly busy: number;
