@@ -125,7 +125,8 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
   async function answerOf(asked: Asked, event: Event, replayed: boolean): Promise<Outcome> {
     const headers: Record<string, string> = replayed ? REPLAYED : {};
     if (event.type === 'request.rejected') {
-      if (replayed && (await told202(asked, event)) && event.reason === 'reservation_not_held')
+      // Only a note says that 202 was told: the command cannot know whether its refusal was waited for.
+      if (replayed && event.reason !== 'idempotency_conflict' && (await notes.recall(asked.id)) !== null)
         return json(200, refusedAfter202(event), REPLAYED);
       return withHeaders(requestRefused(event), headers);
     }
@@ -133,7 +134,7 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
       throw new Error(`an order was answered by the event ${event.type}, seq ${event.seq} of sale ${event.sale_id}`);
     const pending = orderOfEvent(event);
     if (!replayed && !asked.preference.explicitWait) return accepted(asked, pending, false);
-    const toldBefore = replayed && (await told202(asked, event));
+    const toldBefore = replayed && (event.respond_async || (await notes.recall(asked.id)) !== null);
     // Whose first request waited for the payment is given that result, so a retry waits for it too.
     const order =
       asked.preference.explicitWait || !event.respond_async
@@ -148,10 +149,6 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
       extra: { order_id: asked.id, reservation_id: asked.reservationId, order: failed },
       headers,
     });
-  }
-
-  async function told202(asked: Asked, event: Extract<Event, { type: 'checkout.requested' | 'request.rejected' }>): Promise<boolean> {
-    return event.respond_async === true || (await notes.recall(asked.id)) !== null;
   }
 
   /** The wait for the payment is over; the note makes a later replay show the order as it stands. */
@@ -206,7 +203,7 @@ function commandOf(
     reservation_id: reservationId,
     user: caller.ref,
     payment_method_id: paymentMethodId,
-    // Who does not ask to wait for the payment is told 202 in any case.
+    // Who does not ask to wait for the payment is told 202 once the order is made.
     respond_async: !preference.explicitWait,
   };
 }

@@ -1,0 +1,117 @@
+import type { Event } from '#schemas/event.ts';
+import type { EpochMs, Offset, OrderId, Partition, ReservationId, SaleId, SaleNo, UserRef } from '#schemas/ids.ts';
+import type { Note202 } from '#shared/http/answered-202.ts';
+import type { Awaited } from '#shared/http/await-decision.ts';
+import { renderProblem } from '#shared/http/problem.ts';
+import type { Exchange } from '#shared/http/route.ts';
+import type { OrderRow } from '#shared/ledger/read/orders.ts';
+import type { ReservationRow } from '#shared/ledger/read/reservations.ts';
+import type { SaleCard } from '#shared/ledger/read/sale-card.ts';
+import { createOrderHandler } from './create-order.ts';
+
+/** What a client is told of its order, first and when it asks again. */
+
+const user = 'u' as UserRef;
+const reservationId = '00000000-0000-8000-8000-000000000001' as ReservationId;
+const orderId = '00000000-0000-8000-8000-000000000002' as OrderId;
+const at = '2026-01-01T00:00:00.000Z';
+const card = { saleId: 's' as SaleId, saleNo: 1, partition: 0, currency: 'EUR', prices: new Map([['a', 250]]) } as unknown as SaleCard;
+const reservation = { sale_id: 's', user_ref: user, items: [{ sku: 'a', quantity: 1 }] } as unknown as ReservationRow;
+const order: OrderRow = {
+  id: orderId,
+  sale_id: 's' as SaleId,
+  reservation_id: reservationId,
+  user_ref: user,
+  status: 'pending',
+  failure_reason: null,
+  amount: 250,
+  currency: 'EUR',
+  seq: 5,
+  created_at_ms: Date.parse(at),
+};
+const answered = { sale_id: 's', seq: 5, offset: 7, at, reservation_id: reservationId };
+const refused = { ...answered, type: 'request.rejected', request: 'checkout.request', key: orderId, reason: 'reservation_not_held' };
+const accepted = { ...answered, type: 'checkout.requested', order_id: orderId, amount: 250, currency: 'EUR' };
+
+const decided = (event: object, replayed: boolean): Awaited => ({ kind: 'decided', event: event as Event, replayed });
+const undecided: Extract<Awaited, { kind: 'undecided' }> = { kind: 'undecided', place: { partition: 0 as Partition, offset: 7 as Offset } };
+
+/** The handler with a line that answers so, and the orders and notes there are. */
+function setUp(row: OrderRow | null = null) {
+  const state = { row, notes: new Map<string, Note202>() };
+  const handle = createOrderHandler({
+    cards: { find: () => card },
+    submit: { gate: () => undefined, andWait: () => Promise.resolve(line.next), only: () => Promise.resolve(undecided.place) },
+    notes: {
+      async note(id, note) {
+        const earlier = state.notes.get(id) ?? null;
+        if (earlier === null) state.notes.set(id, note);
+        return earlier;
+      },
+      recall: async (id) => state.notes.get(id) ?? null,
+    },
+    reservations: { byId: async () => reservation, byIds: async () => new Map(), ofUser: async () => [] },
+    orders: { byId: async () => state.row, byIds: async () => new Map(), ofUser: async () => [] },
+    claimOrderKey: async () => card.saleNo,
+    findDecision: async () => null,
+    settled: { until: async () => state.row, waiting: () => 0, stop: () => undefined },
+  });
+  const line: { next: Awaited } = { next: undecided };
+  return {
+    state,
+    async post(next: Awaited, prefer?: string) {
+      line.next = next;
+      const asked = {
+        request: { headers: { 'idempotency-key': 'k', ...(prefer === undefined ? {} : { prefer }) } },
+        body: { reservation_id: reservationId, payment_method_id: 'pm_ok' },
+        caller: { userId: 'ann', ref: user, scopes: ['buyer'] },
+        receivedAt: Date.now() as EpochMs,
+        requestId: 'r',
+        traceparent: 't',
+      };
+      const outcome = await handle(asked as unknown as Exchange);
+      const text =
+        outcome.kind === 'answer' ? outcome.body! : renderProblem(outcome, { requestId: '', traceId: '', instance: '', errorsBaseUrl: '' });
+      const body = JSON.parse(text) as Record<string, unknown>;
+      return {
+        status: outcome.kind === 'answer' ? outcome.status : Number(body['status']),
+        body,
+        headers: outcome.headers ?? {},
+        replayed: outcome.headers?.['idempotent-replayed'] === 'true',
+      };
+    },
+  };
+}
+
+describe('a refused checkout', () => {
+  test.each([undefined, 'wait=10'])('is 409, and the same again (Prefer: %s)', async (prefer) => {
+    const { post } = setUp();
+    const event = { ...refused, respond_async: prefer === undefined };
+    expect(await post(decided(event, false), prefer)).toMatchObject({ status: 409, replayed: false });
+    expect(await post(decided(event, true), prefer)).toMatchObject({ status: 409, replayed: true, body: { code: 'reservation_not_held' } });
+  });
+
+  test('whose first attempt was answered 503 is 409 when it is answered', async () => {
+    const { post } = setUp();
+    expect(await post(decided({ ...refused, respond_async: true }, true))).toMatchObject({ status: 409 });
+  });
+
+  test.each([undefined, 'wait=1', 'respond-async'])('that was told 202 first is found as failed (Prefer: %s)', async (prefer) => {
+    const { post } = setUp();
+    expect(await post(undecided, prefer)).toMatchObject({ status: 202 });
+    expect(await post(decided({ ...refused, respond_async: prefer !== 'wait=1' }, true))).toMatchObject({
+      status: 200,
+      replayed: true,
+      body: { status: 'failed', reason: 'reservation_not_held' },
+    });
+  });
+});
+
+test('an order that was told 202 is shown as it stands from then on', async () => {
+  const { post, state } = setUp(order);
+  const event = { ...accepted, respond_async: true };
+  expect(await post(decided(event, false))).toMatchObject({ status: 202, replayed: false, body: { status: 'pending' } });
+  expect(await post(decided(event, true), 'wait=0')).toMatchObject({ status: 202, replayed: true });
+  state.row = { ...order, status: 'paid' };
+  expect(await post(decided(event, true))).toMatchObject({ status: 200, replayed: true, body: { status: 'paid' } });
+});
