@@ -1,5 +1,6 @@
 import type { Partition } from '#schemas/ids.ts';
 import type { Statement } from './columns.ts';
+import type { Copy } from './copy-rows.ts';
 import type { Batch } from './ledger.ts';
 import { project } from './project.ts';
 import type { BatchRows } from './rows.ts';
@@ -12,21 +13,22 @@ import { insertOrders, updateOrders } from './sql/write-orders.ts';
 import { insertReservations, updateReservations } from './sql/write-reservations.ts';
 
 /** The statements of a batch between BEGIN and COMMIT, the fence first; tables without rows are left out. */
-export function batchStatements(batch: Batch, leaseMs: number): Statement[] {
+export function batchStatements(batch: Batch, leaseMs: number): (Statement | Copy)[] {
   return [fence({ ...batch, leaseMs }), ...writes(project(batch), false)];
 }
 
-/** All statements a batch may have, without rows, so that a connection can prepare them; the fence is last, because it raises. */
+/** All prepared statements a batch may have, without rows; the fence is last, because it raises. */
 export function preparations(): Statement[] {
   const nowhere = { partition: -1 as Partition, epoch: 0, expectedNextOffset: 0, nextOffset: 0, lastAt: 0, lastRecordSha256: null };
   const none = { newSales: [], newTerms: [], newItems: [], sales: [], items: [], settledSales: [], newReservations: [] };
   const rows: BatchRows = { ...none, reservations: [], newOrders: [], orders: [], newRequests: [], newEvents: [] };
-  return [...writes(rows, true), fence({ ...nowhere, publishedOffset: 0, leaseMs: 0 } as Parameters<typeof fence>[0])];
+  const statements = writes(rows, true).filter((statement): statement is Statement => !('messages' in statement));
+  return [...statements, fence({ ...nowhere, publishedOffset: 0, leaseMs: 0 } as Parameters<typeof fence>[0])];
 }
 
-function writes(rows: BatchRows, evenWithoutRows: boolean): Statement[] {
-  const statements: Statement[] = [];
-  const add = <Row>(of: readonly Row[], statement: (of: readonly Row[]) => Statement): void => {
+function writes(rows: BatchRows, evenWithoutRows: boolean): (Statement | Copy)[] {
+  const statements: (Statement | Copy)[] = [];
+  const add = <Row>(of: readonly Row[], statement: (of: readonly Row[]) => Statement | Copy): void => {
     if (of.length > 0 || evenWithoutRows) statements.push(statement(of));
   };
   add(rows.newSales, insertSales);

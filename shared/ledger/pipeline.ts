@@ -3,6 +3,8 @@ import { assert } from '#shared/faults/assert.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { Statement } from './columns.ts';
 import { COMMIT_MS_MAX } from './connections.ts';
+import type { Copy } from './copy-rows.ts';
+import { copyQuery } from './copy-query.ts';
 import { ledgerFault } from './ledger-fault.ts';
 
 /**
@@ -17,7 +19,7 @@ export interface Pipeline {
    * Throws RetryableFault `commit_unknown` where the connection was lost before the
    * answer to COMMIT, and `ledger_unreachable` where nothing was sent at all.
    */
-  transact(statements: readonly Statement[]): Promise<TransactionOutcome>;
+  transact(statements: readonly (Statement | Copy)[]): Promise<TransactionOutcome>;
   /** After all that was handed in has its answer. */
   close(): Promise<void>;
 }
@@ -30,7 +32,7 @@ const IN_FAILED_TRANSACTION = '25P02';
 
 /**
  * @param config of a pipelined client
- * @param preparations every statement that will be used, in a form that changes nothing. They are run once when a
+ * @param preparations every prepared statement that will be used, in a form that changes nothing. They are run once when a
  *   connection is opened: a statement first seen in a transaction that fails would be taken for prepared by the
  *   transactions already on their way behind it, and fail those too. The last of them may fail.
  */
@@ -77,9 +79,11 @@ async function connect(client: Client, preparations: readonly Statement[]): Prom
   return client;
 }
 
-async function run(client: Client, statements: readonly Statement[]): Promise<TransactionOutcome> {
+async function run(client: Client, statements: readonly (Statement | Copy)[]): Promise<TransactionOutcome> {
   const begun = errorOf(client.query('BEGIN'));
-  const errors = statements.map((statement) => errorOf(client.query(asQuery(statement))));
+  const errors = statements.map((statement) =>
+    errorOf('messages' in statement ? copyQuery(client, statement) : client.query(asQuery(statement))),
+  );
   // The time limit destroys the connection, because a pipeline cannot skip an answer.
   const committing = client.query({ text: 'COMMIT', query_timeout: COMMIT_MS_MAX } as { text: string });
   let committed: QueryResult;

@@ -226,6 +226,20 @@ describe('a bug', () => {
   });
 });
 
+it('that decides a reservation twice crashes in the middle of its rows and changes nothing', async () => {
+  const ledger = ledgerOf();
+  const { sale, epoch } = await openSale(ledger);
+  await ledger.commit(nextBatch(sale, epoch, [created(1, a(1))]));
+  const before = await everything();
+  // Enough rows behind the one that fails that the server is still being sent them.
+  const many = Array.from({ length: 2_000 }, (_, index) => created(index + 100, a(1)));
+  const failed = ledger.commit(nextBatch(sale, epoch, [created(1, a(1)), ...many]));
+  const behind = ledger.commit(nextBatch(sale, epoch, many)).catch((fault: unknown) => fault);
+  await expect(failed).rejects.toMatchObject({ code: '23505', constraint: 'reservations_pkey' });
+  expect(await behind).toMatchObject({ name: 'RetryableFault', code: 'batch_ahead_failed' });
+  expect(await everything()).toEqual(before);
+});
+
 describe('the lease', () => {
   it('keeps others out until it ends or is released', async () => {
     const [first, second] = [ledgerOf('first'), ledgerOf('second')];
@@ -499,7 +513,8 @@ describe('what was committed', () => {
     await ledger.commit(nextBatch(sale, epoch, [{ type: 'refund.completed', ...order(2), refund_id: 're_2' }]));
     expect((await loaded(ledger, partition)).snapshot.orders).toEqual([]);
     const { rows } = await owner.query('SELECT status, failure_reason, payment_settled, payment_method_id FROM orders ORDER BY id');
-    const paid = { payment_settled: true, failure_reason: null, payment_method_id: 'pm_"ok"\\' };
+    // Who was told that the payment failed is told so again.
+    const paid = { payment_settled: true, failure_reason: 'deadline', payment_method_id: 'pm_"ok"\\' };
     expect(rows).toEqual([
       { ...paid, status: 'paid' },
       { ...paid, status: 'refunded' },

@@ -1,22 +1,21 @@
-import { bare, lines, type Statement } from '../columns.ts';
+import { type Copy, CopyRows } from '../copy-rows.ts';
 import type { EventRow } from '../rows.ts';
 
-export function insertEvents(rows: readonly EventRow[]): Statement {
-  return {
-    name: 'insert_events',
-    text,
-    values: [
-      bare(rows.map((row) => row.saleNo)),
-      bare(rows.map((row) => row.sealed.event.seq)),
-      bare(rows.map((row) => row.sealed.event.offset)),
-      lines(rows.map((row) => row.sealed.leaf)),
-      bare(rows.map((row) => row.sealed.hash)),
-    ],
-  };
+const BYTES_BESIDE_THE_LEAF = 74;
+
+export function insertEvents(rows: readonly EventRow[]): Copy {
+  let bytes = 0;
+  for (const { sealed } of rows) bytes += BYTES_BESIDE_THE_LEAF + sealed.leaf.length;
+  const copy = new CopyRows(bytes);
+  for (const { saleNo, sealed } of rows) {
+    copy.row(5);
+    copy.integer(saleNo);
+    copy.bigint(sealed.event.seq);
+    copy.bigint(sealed.event.offset);
+    copy.text(sealed.leaf);
+    copy.hex(sealed.hash, 32);
+  }
+  return { name: 'insert_events', text, messages: copy.end() };
 }
 
-const text = `
-INSERT INTO events (sale_no, seq, command_offset, leaf, hash)
-SELECT sale_no, seq, command_offset, convert_to(leaf, 'UTF8'), decode(hash, 'hex')
-FROM unnest($1::integer[], $2::bigint[], $3::bigint[], string_to_array($4::text, E'\\n', ''), $5::text[])
-  AS row (sale_no, seq, command_offset, leaf, hash)`;
+const text = 'COPY events (sale_no, seq, command_offset, leaf, hash) FROM STDIN (FORMAT binary)';

@@ -1,42 +1,41 @@
 import { itemsJson, notGrantedJson } from '#shared/proof/leaf.ts';
 import { bare, lines, type Statement } from '../columns.ts';
+import { type Copy, CopyRows } from '../copy-rows.ts';
 import type { ReservationChange, ReservationRow } from '../rows.ts';
 
-export function insertReservations(rows: readonly ReservationRow[]): Statement {
-  return {
-    name: 'insert_reservations',
-    text: insertText,
-    values: [
-      bare(rows.map((row) => row.id)),
-      bare(rows.map((row) => row.saleNo)),
-      bare(rows.map((row) => row.user)),
-      bare(rows.map((row) => row.status)),
-      bare(rows.map((row) => row.reason)),
-      lines(rows.map((row) => itemsJson(row.items))),
-      lines(rows.map((row) => (row.notGranted === null ? null : notGrantedJson(row.notGranted)))),
-      bare(rows.map((row) => row.allowPartial)),
-      bare(rows.map((row) => row.expiresAt)),
-      bare(rows.map((row) => row.extended)),
-      bare(rows.map((row) => row.respondAsync)),
-      bare(rows.map((row) => row.fingerprint)),
-      bare(rows.map((row) => row.commandOffset)),
-      bare(rows.map((row) => row.decidedSeq)),
-      bare(rows.map((row) => row.seq)),
-      bare(rows.map((row) => row.createdAt)),
-    ],
-  };
+/** What a reservation of one item takes. */
+const USUAL_ROW_BYTES = 256;
+
+export function insertReservations(rows: readonly ReservationRow[]): Copy {
+  const copy = new CopyRows(rows.length * USUAL_ROW_BYTES);
+  for (const row of rows) {
+    copy.row(16);
+    copy.uuid(row.id);
+    copy.integer(row.saleNo);
+    copy.uuid(row.user);
+    copy.text(row.status);
+    if (row.reason === null) copy.null();
+    else copy.text(row.reason);
+    copy.jsonb(itemsJson(row.items));
+    if (row.notGranted === null) copy.null();
+    else copy.jsonb(notGrantedJson(row.notGranted));
+    copy.boolean(row.allowPartial);
+    if (row.expiresAt === null) copy.null();
+    else copy.bigint(row.expiresAt);
+    copy.boolean(row.extended);
+    copy.boolean(row.respondAsync);
+    copy.uuid(row.fingerprint);
+    copy.bigint(row.commandOffset);
+    copy.bigint(row.decidedSeq);
+    copy.bigint(row.seq);
+    copy.bigint(row.createdAt);
+  }
+  return { name: 'insert_reservations', text: insertText, messages: copy.end() };
 }
 
 const insertText = `
-INSERT INTO reservations (id, sale_no, user_ref, status, reason, items, not_granted, allow_partial, expires_at_ms, extended,
-                          respond_async, fingerprint, command_offset, decided_seq, seq, created_at_ms)
-SELECT id, sale_no, user_ref, status, reason, items::jsonb, not_granted::jsonb, allow_partial, expires_at_ms, extended,
-       respond_async, fingerprint, command_offset, decided_seq, seq, created_at_ms
-FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], string_to_array($6::text, E'\\n', ''),
-            string_to_array($7::text, E'\\n', ''), $8::boolean[], $9::bigint[], $10::boolean[],
-            $11::boolean[], $12::uuid[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[])
-  AS row (id, sale_no, user_ref, status, reason, items, not_granted, allow_partial, expires_at_ms, extended,
-          respond_async, fingerprint, command_offset, decided_seq, seq, created_at_ms)`;
+COPY reservations (id, sale_no, user_ref, status, reason, items, not_granted, allow_partial, expires_at_ms, extended,
+                   respond_async, fingerprint, command_offset, decided_seq, seq, created_at_ms) FROM STDIN (FORMAT binary)`;
 
 /** Raises division_by_zero where a reservation is not there. */
 export function updateReservations(rows: readonly ReservationChange[]): Statement {

@@ -1,0 +1,161 @@
+import { assert } from '#shared/faults/assert.ts';
+
+/**
+ * Rows in PostgreSQL's binary COPY format, put together as the very bytes that go
+ * on the wire. A batch of 2,000 reservations and their events costs the server 10 us
+ * a decision this way where prepared INSERTs from arrays cost 21: nothing is parsed
+ * or planned, rows go into a page many at a time, and the log is shorter.
+ */
+export interface Copy {
+  readonly name: string;
+  /** `COPY ... FROM STDIN (FORMAT binary)` */
+  readonly text: string;
+  /** Protocol messages CopyData and CopyDone. */
+  readonly messages: Buffer;
+}
+
+const MESSAGE_HEADER_BYTES = 5;
+const COPY_DATA = 0x64;
+const COPY_DONE = 0x63;
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
+const HEADER_BYTES = SIGNATURE.length + 8;
+const END_BYTES = 2 + MESSAGE_HEADER_BYTES;
+const LENGTH_BYTES = 4;
+const UTF8_BYTES_A_UNIT_MAX = 3;
+/** Longer texts are written by the platform, shorter ones sooner here. */
+const SHORT_TEXT_UNITS_MAX = 32;
+const WORD = 2 ** 32;
+const JSONB_VERSION = 1;
+
+/** Above any byte. */
+const INVALID = 0x100;
+const NIBBLES = new Uint16Array(128).fill(INVALID);
+for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value;
+const DASH = '-'.charCodeAt(0);
+
+/** Begin each row by `row`, then give each column in the order of the statement; `end` closes it. */
+export class CopyRows {
+  #bytes: Buffer;
+  #view: DataView;
+  #at = MESSAGE_HEADER_BYTES;
+
+  /** @param bytesExpected of all rows; more is made room for */
+  constructor(bytesExpected: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(MESSAGE_HEADER_BYTES + HEADER_BYTES + bytesExpected + END_BYTES);
+    this.#view = viewOf(this.#bytes);
+    SIGNATURE.copy(this.#bytes, this.#at);
+    this.#at += SIGNATURE.length;
+    this.#putInt32(0);
+    this.#putInt32(0);
+  }
+
+  row(columns: number): void {
+    this.#makeRoom(2);
+    this.#view.setInt16(this.#at, columns);
+    this.#at += 2;
+  }
+
+  null(): void {
+    this.#makeRoom(LENGTH_BYTES);
+    this.#putInt32(-1);
+  }
+
+  integer(value: number): void {
+    this.#makeRoom(LENGTH_BYTES + 4);
+    this.#putInt32(4);
+    this.#putInt32(value);
+  }
+
+  /** A safe integer. */
+  bigint(value: number): void {
+    this.#makeRoom(LENGTH_BYTES + 8);
+    this.#putInt32(8);
+    this.#putInt32(Math.floor(value / WORD));
+    this.#putInt32(value | 0);
+  }
+
+  boolean(value: boolean): void {
+    this.#makeRoom(LENGTH_BYTES + 1);
+    this.#putInt32(1);
+    this.#bytes[this.#at++] = value ? 1 : 0;
+  }
+
+  /** @param digits of `bytes` bytes; the dashes of a UUID are passed over */
+  hex(digits: string, bytes: number): void {
+    this.#makeRoom(LENGTH_BYTES + bytes);
+    this.#putInt32(bytes);
+    let index = 0;
+    let invalid = 0;
+    for (const end = this.#at + bytes; this.#at < end; index += 2) {
+      let code = digits.charCodeAt(index);
+      if (code === DASH) code = digits.charCodeAt(++index);
+      const byte = ((NIBBLES[code] ?? INVALID) << 4) | (NIBBLES[digits.charCodeAt(index + 1)] ?? INVALID);
+      invalid |= byte;
+      this.#bytes[this.#at++] = byte;
+    }
+    assert(invalid < INVALID && index === digits.length, `"${digits}" is not ${bytes} bytes in hexadecimal digits`);
+  }
+
+  uuid(digits: string): void {
+    this.hex(digits, 16);
+  }
+
+  text(text: string): void {
+    this.#makeRoom(LENGTH_BYTES + text.length * UTF8_BYTES_A_UNIT_MAX);
+    const from = (this.#at += LENGTH_BYTES);
+    this.#putText(text);
+    this.#view.setInt32(from - LENGTH_BYTES, this.#at - from);
+  }
+
+  jsonb(json: string): void {
+    this.#makeRoom(LENGTH_BYTES + 1 + json.length * UTF8_BYTES_A_UNIT_MAX);
+    const from = (this.#at += LENGTH_BYTES);
+    this.#bytes[this.#at++] = JSONB_VERSION;
+    this.#putText(json);
+    this.#view.setInt32(from - LENGTH_BYTES, this.#at - from);
+  }
+
+  end(): Buffer {
+    this.#makeRoom(END_BYTES);
+    this.#view.setInt16(this.#at, -1);
+    this.#at += 2;
+    this.#bytes[0] = COPY_DATA;
+    this.#view.setInt32(1, this.#at - 1);
+    this.#bytes[this.#at++] = COPY_DONE;
+    this.#putInt32(LENGTH_BYTES);
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #putInt32(value: number): void {
+    this.#view.setInt32(this.#at, value);
+    this.#at += 4;
+  }
+
+  #putText(text: string): void {
+    if (text.length > SHORT_TEXT_UNITS_MAX) {
+      this.#at += this.#bytes.write(text, this.#at);
+      return;
+    }
+    const from = this.#at;
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      if (code >= 0x80) {
+        this.#at = from + this.#bytes.write(text, from);
+        return;
+      }
+      this.#bytes[this.#at++] = code;
+    }
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#at + bytes));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+    this.#view = viewOf(larger);
+  }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
