@@ -1,5 +1,5 @@
 import type { Event } from '#schemas/event.ts';
-import type { EpochMs, Offset, OrderId, Partition, ReservationId, SaleId, SaleNo, UserRef } from '#schemas/ids.ts';
+import type { EpochMs, Offset, OrderId, Partition, ReservationId, SaleId, UserRef } from '#schemas/ids.ts';
 import type { Note202 } from '#shared/http/answered-202.ts';
 import type { Awaited } from '#shared/http/await-decision.ts';
 import { renderProblem } from '#shared/http/problem.ts';
@@ -114,4 +114,27 @@ test('an order that was told 202 is shown as it stands from then on', async () =
   expect(await post(decided(event, true), 'wait=0')).toMatchObject({ status: 202, replayed: true });
   state.row = { ...order, status: 'paid' };
   expect(await post(decided(event, true))).toMatchObject({ status: 200, replayed: true, body: { status: 'paid' } });
+});
+
+describe('a payment that failed, and was told so', () => {
+  const event = { ...accepted, respond_async: false };
+  const failed: OrderRow = { ...order, status: 'failed', failure_reason: 'deadline', seq: 6 };
+
+  test.each<[string, OrderRow]>([
+    ['nothing more came', { ...failed, seq: 7 }],
+    ['it came late and the stock was free', { ...failed, status: 'paid', seq: 9 }],
+    ['it came late and goes back', { ...failed, status: 'refunding', seq: 9 }],
+    ['it came late and went back', { ...failed, status: 'refunded', seq: 10 }],
+  ])('stays 402 for its key: %s', async (_name, later) => {
+    const { post, state } = setUp(failed);
+    const first = await post(decided(event, false), 'wait=20');
+    expect(first).toMatchObject({ status: 402, body: { detail: expect.stringContaining('deadline'), order: { reason: 'deadline' } } });
+    state.row = later;
+    expect(await post(decided(event, true), 'wait=20')).toMatchObject({ status: 402, replayed: true, body: first.body });
+  });
+
+  test('an order that was paid in time is 201 each time', async () => {
+    const { post } = setUp({ ...order, status: 'paid' });
+    for (const replayed of [false, true]) expect(await post(decided(event, replayed), 'wait=20')).toMatchObject({ status: 201, replayed });
+  });
 });

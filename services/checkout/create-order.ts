@@ -142,11 +142,14 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
         : await orders.byId(asked.id);
     if (order === null || order.status === 'pending') return stillPending(asked, event, replayed);
     if (toldBefore) return json(200, orderOfRow(order), REPLAYED);
-    if (order.status === 'paid') return json(201, orderOfRow(order), { location: locationOf(asked.id), ...headers });
-    // However a late payment moves the order on, the answer was and stays that this payment failed.
-    const failed = orderOfRow({ ...order, status: 'failed' });
-    return problem('payment_failed', `the payment failed: ${order.failure_reason ?? 'declined'}`, {
-      extra: { order_id: asked.id, reservation_id: asked.reservationId, order: failed },
+    // However a late payment moves a failed order on, the answer was and stays that this payment failed.
+    if (order.failure_reason === null) return json(201, orderOfRow(order), { location: locationOf(asked.id), ...headers });
+    return problem('payment_failed', `the payment failed: ${order.failure_reason}`, {
+      extra: {
+        order_id: asked.id,
+        reservation_id: asked.reservationId,
+        order: { ...pending, status: 'failed', reason: order.failure_reason },
+      },
       headers,
     });
   }

@@ -85,7 +85,8 @@ export function orderOfRow(row: OrderRow): object {
     reservation_id: row.reservation_id,
     sale_id: row.sale_id,
     status: row.status,
-    ...(row.failure_reason === null ? {} : { reason: row.failure_reason }),
+    // A payment that came late after all has made the reason history.
+    ...(row.failure_reason === null || row.status === 'paid' ? {} : { reason: row.failure_reason }),
     amount: row.amount,
     currency: row.currency,
     seq: row.seq,

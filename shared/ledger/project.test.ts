@@ -222,11 +222,19 @@ describe('several events of one reservation become one row', () => {
       },
     ],
     [
-      'failed at the deadline, then paid late and reacquired: the failure is forgotten',
+      'failed at the deadline, then paid late and reacquired: why it failed is kept, since its buyer was told so',
       [failedReleased, released, succeeded, { ...confirmed, reacquired: true }],
       {
-        orders: [{ ...orderChange, status: 'paid', paymentSettled: true, seq: 14 }],
+        orders: [{ ...orderChange, status: 'paid', failureReason: 'deadline', paymentSettled: true, seq: 14 }],
         reservations: [{ ...change, status: 'confirmed', seq: 14 }],
+      },
+    ],
+    [
+      'checkout, failed at the deadline, paid late, refund asked for: why it failed is kept',
+      [checkout, failedReleased, released, succeeded, refundRequested],
+      {
+        newOrders: [{ ...newOrder, status: 'refunding', failureReason: 'deadline', paymentSettled: true, seq: 15 }],
+        reservations: [{ ...paying, status: 'released', reason: 'payment_failed', seq: 13 }],
       },
     ],
   ])('%s', (_what, told, expected) => {

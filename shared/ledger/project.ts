@@ -297,13 +297,14 @@ function changeReservation(rows: Rows, change: Change<ReservationChange> & Pick<
   });
 }
 
+/** Why an order failed stays with it whatever comes late: its buyer was told so and is told so again. */
 function changeOrder(rows: Rows, change: Change<OrderChange>): void {
   const inserted = rows.newOrders.get(change.id);
   if (inserted !== undefined) {
     rows.newOrders.set(change.id, {
       ...inserted,
       status: change.status ?? inserted.status,
-      failureReason: change.status === undefined ? inserted.failureReason : (change.failureReason ?? null),
+      failureReason: change.failureReason ?? inserted.failureReason,
       paymentSettled: inserted.paymentSettled || change.paymentSettled === true,
       seq: change.seq,
     });
@@ -313,7 +314,7 @@ function changeOrder(rows: Rows, change: Change<OrderChange>): void {
   rows.orders.set(change.id, {
     id: change.id,
     status: change.status ?? earlier?.status ?? null,
-    failureReason: change.status === undefined ? (earlier?.failureReason ?? null) : (change.failureReason ?? null),
+    failureReason: change.failureReason ?? earlier?.failureReason ?? null,
     paymentSettled: change.paymentSettled === true || earlier?.paymentSettled === true,
     seq: change.seq,
   });

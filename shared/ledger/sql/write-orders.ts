@@ -51,7 +51,7 @@ const updateText = `
 WITH changed AS (
   UPDATE orders SET
     status = COALESCE(row.status, orders.status),
-    failure_reason = CASE WHEN row.status IS NULL THEN orders.failure_reason ELSE row.failure_reason END,
+    failure_reason = COALESCE(row.failure_reason, orders.failure_reason),
     payment_settled = orders.payment_settled OR row.payment_settled,
     seq = row.seq
   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[]) AS row (id, status, failure_reason, payment_settled, seq)
