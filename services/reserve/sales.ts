@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { COMMAND_VERSION, type Command } from '#schemas/command.ts';
+import { COMMAND_VERSION } from '#schemas/command.ts';
 import { SALE_STATUSES, type Event, type SaleStatus } from '#schemas/event.ts';
 import { SaleRequest, StockRequest, TransitionRequest } from '#schemas/http.ts';
 import { SaleId, type Fingerprint, type Partition, type RequestKey, type SaleNo } from '#schemas/ids.ts';
@@ -12,7 +12,7 @@ import { problem } from '#shared/http/problem.ts';
 import { oneOf, pageAsked } from '#shared/http/query.ts';
 import { keyReused, requestRefused } from '#shared/http/refusals.ts';
 import { callerOf, param, type Exchange } from '#shared/http/route.ts';
-import type { LineOfSale, Submit } from '#shared/http/submit.ts';
+import type { KeyedCommand, LineOfSale, Submit } from '#shared/http/submit.ts';
 import { validated } from '#shared/http/validate.ts';
 import type { SaleCards } from '#shared/ledger/read/sale-card.ts';
 import type { SaleReads } from '#shared/ledger/read/sales.ts';
@@ -48,7 +48,7 @@ export function createSaleHandlers({ cards, sales, submit, allocateLine }: SaleP
     line: LineOfSale,
     key: RequestKey,
     print: Fingerprint,
-    command: (replyTo: string) => Command,
+    command: (replyTo: string) => KeyedCommand,
     answerOf: (event: Event) => Promise<Outcome> | Outcome,
     undecided: () => Promise<Outcome> | Outcome,
   ): Promise<Outcome> {

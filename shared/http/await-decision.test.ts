@@ -1,15 +1,22 @@
-import type { Fingerprint, Offset, Partition, ReservationId, SaleId, SaleNo, Seq } from '#schemas/ids.ts';
+import type { EpochMs, Fingerprint, Offset, Partition, ReservationId, SaleId, SaleNo, Seq } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { DecisionKey, FoundDecision } from '#shared/ledger/read/decisions.ts';
 import type { Place } from '#shared/line/line.ts';
 import type { Reply } from '#shared/replies/replies.ts';
-import { createDecisionWaiter } from './await-decision.ts';
+import { createDecisionWaiter, type Attempt } from './await-decision.ts';
 
 const saleNo = 1 as SaleNo;
 const print = 'f'.repeat(32) as Fingerprint;
 const key = (n: number): ReservationId => `00000000-0000-8000-8000-${String(n).padStart(12, '0')}` as ReservationId;
 const placeAt = (offset: number): Place => ({ partition: 0 as Partition, offset: offset as Offset });
-const leafAt = (offset: number): string => JSON.stringify({ type: 'reservation.created', offset });
+const acceptedAt = Date.parse('2026-01-01T00:00:00.000Z') as EpochMs;
+const attempt: Attempt = { request_id: 'req_1', traceparent: '00-1', accepted_at: acceptedAt };
+/** The event that the attempt of these tests led to, or another one. */
+const leafAt = (offset: number, of: Partial<Attempt> = {}): string => {
+  const { request_id, traceparent, accepted_at } = { ...attempt, ...of };
+  return JSON.stringify({ type: 'reservation.created', offset, request_id, traceparent, accepted_at: new Date(accepted_at).toISOString() });
+};
+const another = { request_id: 'req_0' };
 
 /** A waiter with replies and a ledger in memory, on a clock of its own. */
 function setUp() {
@@ -37,7 +44,7 @@ function setUp() {
   const begin = (n = 1, waitMs = 5_000, enqueued: Promise<Place> = Promise.resolve(placeAt(7))) => {
     const wait = waiter.expect({ kind: 'reservation', key: key(n), fingerprint: print, saleNo });
     return {
-      outcome: wait.until(Date.now() + waitMs, enqueued),
+      outcome: wait.until(Date.now() + waitMs, attempt, enqueued),
       reply: (reply: Reply) => listening.get(wait.replyTo)?.(reply),
       replyTo: wait.replyTo,
     };
@@ -63,10 +70,32 @@ test('a reply ends the wait at once', async () => {
 
 test('a repeated request is given the event that answered the first', async () => {
   const { begin, leaves } = setUp();
-  leaves.set(3, leafAt(2));
+  leaves.set(3, leafAt(2, another));
   const { outcome, reply, replyTo } = begin();
   reply({ kind: 'repeated', replyTo, saleId: 's' as SaleId, seq: 3 as Seq });
   expect(await outcome).toMatchObject({ kind: 'decided', replayed: true, event: { offset: 2 } });
+});
+
+test.each<[string, Partial<Attempt>, boolean]>([
+  ['this attempt', {}, false],
+  ['another request', { request_id: 'req_0' }, true],
+  ['an earlier attempt with an id of the client’s', { accepted_at: (acceptedAt - 1) as EpochMs }, true],
+  ['an attempt at the same time, in another trace', { traceparent: '00-0' }, true],
+])('a copy in the line that is told of a decision about %s', async (_name, of, replayed) => {
+  const { begin, leaves } = setUp();
+  // The producer sent the record twice: its first copy was decided, the place is that of the second.
+  leaves.set(3, leafAt(6, of));
+  const { outcome, reply, replyTo } = begin();
+  reply({ kind: 'repeated', replyTo, saleId: 's' as SaleId, seq: 3 as Seq });
+  expect(await outcome).toMatchObject({ kind: 'decided', replayed });
+});
+
+test('a decision found before the place is known is the first answer', async () => {
+  const { begin, found } = setUp();
+  found.set(key(1), { fingerprint: print, leaf: leafAt(7) });
+  const { outcome } = begin(1, 5_000, new Promise(() => undefined));
+  await jest.advanceTimersByTimeAsync(400);
+  expect(await outcome).toMatchObject({ kind: 'decided', replayed: false });
 });
 
 test.each([
@@ -84,11 +113,14 @@ test.each([
 });
 
 test.each([
-  ['another place in the line: an earlier request', leafAt(2), { kind: 'decided', replayed: true }],
+  ['another attempt: an earlier request', leafAt(2, another), { kind: 'decided', replayed: true }],
   ['another fingerprint: a conflict', null, { kind: 'conflict' }],
 ])('found in the ledger from %s', async (_name, leaf, expected) => {
   const { begin, found } = setUp();
-  found.set(key(1), leaf === null ? { fingerprint: '0'.repeat(32) as Fingerprint, leaf: leafAt(2) } : { fingerprint: print, leaf });
+  found.set(
+    key(1),
+    leaf === null ? { fingerprint: '0'.repeat(32) as Fingerprint, leaf: leafAt(2, another) } : { fingerprint: print, leaf },
+  );
   const { outcome } = begin();
   await jest.advanceTimersByTimeAsync(400);
   expect(await outcome).toMatchObject(expected);

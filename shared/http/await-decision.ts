@@ -1,5 +1,5 @@
 import type { Event } from '#schemas/event.ts';
-import type { Fingerprint, SaleNo, Seq } from '#schemas/ids.ts';
+import type { EpochMs, Fingerprint, SaleNo, Seq } from '#schemas/ids.ts';
 import type { DecisionKey, FoundDecision } from '#shared/ledger/read/decisions.ts';
 import type { Place } from '#shared/line/line.ts';
 import type { Reply, ReplyListener } from '#shared/replies/replies.ts';
@@ -10,7 +10,7 @@ import type { Reply, ReplyListener } from '#shared/replies/replies.ts';
  * all of them in one query. So a lost reply costs time and nothing else.
  */
 
-/** `conflict`: the key was used for a request with another fingerprint. `replayed`: another request with the key came before. */
+/** `conflict`: the key was used for a request with another fingerprint. `replayed`: another attempt with the key was decided. */
 export type Awaited =
   | { readonly kind: 'decided'; readonly event: Event; readonly replayed: boolean }
   | { readonly kind: 'conflict' }
@@ -20,6 +20,18 @@ export type Awaited =
 export interface ExpectedDecision extends DecisionKey {
   readonly saleNo: SaleNo;
   readonly fingerprint: Fingerprint;
+}
+
+/**
+ * What of an attempt stands in the event that decided it. A record may stand in the line
+ * twice and its place may be unknown, so the place does not tell whose decision it was.
+ * These tell unless a client gives two attempts, received in the same millisecond, the same
+ * X-Request-Id and the same traceparent: then neither answer is marked as replayed.
+ */
+export interface Attempt {
+  readonly request_id: string;
+  readonly traceparent?: string | undefined;
+  readonly accepted_at: EpochMs;
 }
 
 export interface DecisionWaiterOptions {
@@ -36,7 +48,7 @@ export interface DecisionWaiterOptions {
 export interface DecisionWait {
   readonly replyTo: string;
   /** Ends by the decision or, at the latest, when the wait is over and the request is in the line. Rejects where it could not be put there. */
-  until(deadlineMs: number, enqueued: Promise<Place>): Promise<Awaited>;
+  until(deadlineMs: number, attempt: Attempt, enqueued: Promise<Place>): Promise<Awaited>;
 }
 
 export interface DecisionWaiter {
@@ -62,6 +74,7 @@ interface Waiter {
   readonly expected: ExpectedDecision;
   readonly since: number;
   deadline: number;
+  attempt: Attempt | null;
   place: Place | null;
   sweepAt: number;
   sweepGap: number;
@@ -81,17 +94,16 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
     waiter.settle?.(outcome);
   }
 
-  function decide(waiter: Waiter, leaf: string, replayed: boolean | null): void {
+  function decide(waiter: Waiter, leaf: string): void {
     const event = JSON.parse(leaf) as Event;
-    // A decision that came from another place in the line answered an earlier request with this key.
-    settle(waiter, { kind: 'decided', event, replayed: replayed ?? event.offset !== waiter.place?.offset });
+    settle(waiter, { kind: 'decided', event, replayed: waiter.attempt === null || !isOf(waiter.attempt, event) });
   }
 
   async function repeat(waiter: Waiter, seq: Seq): Promise<void> {
     try {
       const leaf = await readLeaf(waiter.expected.saleNo, seq);
       // Where it cannot be read the sweep goes on looking.
-      if (leaf !== null) decide(waiter, leaf, true);
+      if (leaf !== null) decide(waiter, leaf);
     } catch (error) {
       onFault(error);
     }
@@ -105,7 +117,7 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
         const decision = found.get(waiter.expected.key);
         if (decision === undefined) continue;
         if (decision.fingerprint !== waiter.expected.fingerprint) settle(waiter, { kind: 'conflict' });
-        else decide(waiter, decision.leaf, null);
+        else decide(waiter, decision.leaf);
       }
     } catch (error) {
       onFault(error);
@@ -119,7 +131,7 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
     if (reply === null || !waiters.has(waiter.id)) return;
     switch (reply.kind) {
       case 'decided':
-        decide(waiter, reply.leaf, false);
+        decide(waiter, reply.leaf);
         break;
       case 'repeated':
         void repeat(waiter, reply.seq);
@@ -159,6 +171,7 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
         expected,
         since: at,
         deadline: Infinity,
+        attempt: null,
         place: null,
         sweepAt: 0,
         sweepGap: beatMs * 2,
@@ -166,9 +179,10 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
       };
       return {
         replyTo: waiter.id,
-        until: (deadlineMs, enqueued) =>
+        until: (deadlineMs, attempt, enqueued) =>
           new Promise<Awaited>((resolve, reject) => {
             waiter.deadline = deadlineMs;
+            waiter.attempt = attempt;
             waiter.settle = resolve;
             waiters.set(waiter.id, waiter);
             void replies.waitFor(waiter.id, Math.max(0, deadlineMs - now()) + replyGraceMs).then((reply) => receive(waiter, reply));
@@ -193,4 +207,14 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
       for (const waiter of [...waiters.values()]) if (waiter.place !== null) settle(waiter, { kind: 'undecided', place: waiter.place });
     },
   };
+}
+
+function isOf(attempt: Attempt, event: Event): boolean {
+  return (
+    event.request_id === attempt.request_id &&
+    event.traceparent === attempt.traceparent &&
+    'accepted_at' in event &&
+    event.accepted_at !== undefined &&
+    Date.parse(event.accepted_at) === attempt.accepted_at
+  );
 }

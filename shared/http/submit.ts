@@ -2,7 +2,7 @@ import type { Command } from '#schemas/command.ts';
 import type { Place, Enqueue } from '#shared/line/line.ts';
 import type { DecisionKey } from '#shared/ledger/read/decisions.ts';
 import type { SaleCard } from '#shared/ledger/read/sale-card.ts';
-import type { Awaited, DecisionWaiter } from './await-decision.ts';
+import type { Attempt, Awaited, DecisionWaiter } from './await-decision.ts';
 import { refuse } from './problem.ts';
 import type { Fingerprint } from '#schemas/ids.ts';
 
@@ -13,13 +13,16 @@ export interface Submit {
     line: LineOfSale,
     key: DecisionKey & { readonly fingerprint: Fingerprint },
     deadlineMs: number,
-    command: (replyTo: string) => Command,
+    command: (replyTo: string) => KeyedCommand,
   ): Promise<Awaited>;
   /** Refuses (503) while the ledger is away; for what is done before the request is put in the line. */
   gate(): void;
   /** Waits only until the request is in the line. */
   only(line: LineOfSale, command: Command): Promise<Place>;
 }
+
+/** A command of a client's or an operator's. */
+export type KeyedCommand = Command & Attempt;
 
 export type LineOfSale = Pick<SaleCard, 'partition' | 'saleNo'>;
 
@@ -40,7 +43,8 @@ export function createSubmit({ enqueue, waiter, ledgerIsUp }: SubmitOptions): Su
     andWait(line, key, deadlineMs, command) {
       gate();
       const wait = waiter.expect({ kind: key.kind, key: key.key, fingerprint: key.fingerprint, saleNo: line.saleNo });
-      return wait.until(deadlineMs, enqueue(line.partition, Buffer.from(JSON.stringify(command(wait.replyTo)))));
+      const sent = command(wait.replyTo);
+      return wait.until(deadlineMs, sent, enqueue(line.partition, Buffer.from(JSON.stringify(sent))));
     },
     async only(line, command) {
       gate();
