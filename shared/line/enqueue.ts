@@ -11,7 +11,7 @@ export interface EnqueuerOptions extends KafkaAccess {
   readonly topic?: string;
   /** A record that is not acknowledged by then is refused; default 1,500. */
   readonly enqueueTimeoutMs?: number;
-  /** Least time between two requests to a broker while traffic flows; default 2. A lone record does not wait for it. */
+  /** Least time between two requests to a broker while traffic flows; default 4. A lone record does not wait for it. */
   readonly lingerMs?: number;
   /** Default 10,000; more are refused at once. */
   readonly recordsWaitingMax?: number;
@@ -28,7 +28,7 @@ export function createEnqueuer(options: EnqueuerOptions): Enqueuer {
   const sender = createRequestSender({ ...options, topic: options.topic ?? commandsTopic, requestTimeoutMs: enqueueTimeoutMs });
   const batch = createMicroBatch<OutgoingRecord>({
     limits: {
-      lingerMs: options.lingerMs ?? 2,
+      lingerMs: options.lingerMs ?? 4,
       flushRecords: 200,
       requestRecordsMax: 500,
       requestBytesMax: 512 * 1024,

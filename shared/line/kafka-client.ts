@@ -1,7 +1,10 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { Kafka, logLevel, type ISocketFactory, type KafkaConfig } from 'kafkajs';
+import { silenceIdleTimer } from './kafkajs-idle-timer.ts';
 import type { LineLog } from './line.ts';
+
+silenceIdleTimer();
 
 /** How the brokers are reached: the same for every part of the line. */
 export interface KafkaAccess {

@@ -29,6 +29,10 @@ const restartMs = 500;
 /** So long the reader tries to get back into its group before it gives up. */
 const awayMsMax = 120_000;
 const seeksInARowMax = 3;
+/** So long after a record of it a partition counts as busy; a sale that is not settled has a tick each second. */
+const busyMs = 10_000;
+/** While records keep coming, quiet partitions are asked for no more often. */
+const quietEveryMs = 50;
 
 /**
  * Reads the partitions of a line. One kafkajs consumer, each time in a group of its own, is
@@ -40,6 +44,10 @@ const seeksInARowMax = 3;
  * stands: Kafka's own idea of the offsets is never used. The library loses its
  * place at a rebalance and silently starts anew where an offset is out of range;
  * both show as records that do not follow on, and are then looked into.
+ *
+ * Every partition in a fetch costs the broker and the library time, whether it has
+ * records or not, and most have none. So while fetches follow each other quickly the
+ * quiet partitions are left out of most of them.
  */
 export function createLineReader(options: LineReaderOptions): LineReader {
   const topic = options.topic ?? commandsTopic;
@@ -53,9 +61,15 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   let awaySince = performance.now();
   let ended = false;
   let restartTimer: NodeJS.Timeout | undefined;
+  /** Whether the next fetch asks for quiet partitions as well, and when one last did. */
+  let quietToo = true;
+  let quietAskedAt = -Infinity;
+  /** Brokers with a fetch under way. */
+  const fetchingFrom = new Set<number>();
 
   interface OpenFeed {
     readonly feed: Feed;
+    busyUntil: number;
     /** As the consumer was last told. */
     fetching: boolean;
     looking: boolean;
@@ -102,7 +116,8 @@ export function createLineReader(options: LineReaderOptions): LineReader {
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
     consumer = mine;
-    // Both listeners run synchronously: everything is paused before the library can start its first fetch.
+    fetchingFrom.clear();
+    // The listeners run synchronously: everything is paused before the library can start its first fetch.
     mine.on(mine.events.GROUP_JOIN, ({ payload }) => {
       if (consumer !== mine) return;
       joined = true;
@@ -112,6 +127,12 @@ export function createLineReader(options: LineReaderOptions): LineReader {
         open.fetching = false;
         place(partition, open);
       }
+    });
+    mine.on(mine.events.FETCH_START, ({ payload }) => {
+      if (consumer === mine) chooseQuiet(payload.nodeId);
+    });
+    mine.on(mine.events.FETCH, ({ payload }) => {
+      if (consumer === mine) fetchingFrom.delete(payload.nodeId);
     });
     mine.on(mine.events.CRASH, ({ payload }) => {
       if (consumer !== mine) return;
@@ -162,8 +183,19 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     setFetching(partition, open);
   }
 
+  /** Called right before a fetch is put together. The library drops what it fetched of a partition that is paused by then, so nothing is paused while another broker is asked. */
+  function chooseQuiet(broker: number): void {
+    fetchingFrom.add(broker);
+    const at = performance.now();
+    const chosen = fetchingFrom.size > 1 || at - quietAskedAt >= quietEveryMs;
+    if (chosen) quietAskedAt = at;
+    if (chosen === quietToo) return;
+    quietToo = chosen;
+    for (const [partition, open] of feeds) setFetching(partition, open);
+  }
+
   function setFetching(partition: Partition, open: OpenFeed): void {
-    const wanted = open.feed.wantsMore() && !open.looking;
+    const wanted = open.feed.wantsMore() && !open.looking && (quietToo || open.busyUntil > performance.now());
     if (!joined || consumer === null || wanted === open.fetching) return;
     open.fetching = wanted;
     if (wanted) consumer.resume([{ topic, partitions: [partition] }]);
@@ -171,12 +203,12 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   }
 
   /** Nothing in it waits, so that the library goes on to the next fetch at once. */
-
   async function eachBatch(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
     const partition = batch.partition as Partition;
     const open = feeds.get(partition);
     if (open === undefined || open.looking || payload.isStale()) return;
+    if (batch.messages.length > 0) open.busyUntil = performance.now() + busyMs;
     const accepted = open.feed.accept(batch.messages.map(toRecord));
     if (feeds.get(partition) !== open) return;
     switch (accepted.kind) {
@@ -231,7 +263,14 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   }
 
   function start(partition: Partition, from: Offset): OpenFeed {
-    const open: OpenFeed = { feed: createFeed(from, feedLimits), fetching: false, looking: false, seeksInARow: 0, onFirst: null };
+    const open: OpenFeed = {
+      feed: createFeed(from, feedLimits),
+      busyUntil: performance.now() + busyMs,
+      fetching: false,
+      looking: false,
+      seeksInARow: 0,
+      onFirst: null,
+    };
     feeds.set(partition, open);
     place(partition, open);
     return open;
