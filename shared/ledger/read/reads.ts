@@ -43,8 +43,8 @@ const LOOKUP_PLANS = '-c enable_seqscan=off -c jit=off';
 /** For statements that were given up here and go on there. */
 const statementMsMax = 60_000;
 
-/** Server errors that say "not now": connection (08), resources (53), shutdown (57P), read-only after a failover (25006). */
-const AWAY = /^(08|53|57P|25006)/;
+/** Server errors that say "not now": connection (08), resources (53), shutdown (57P), read-only after a failover (25006), a statement given up (57014), a lock not had (55P03), a conflict (40). */
+const AWAY = /^(08|53|57P|25006|57014|55P03|40)/;
 /** int8: all of ours fit a number. */
 const INT8_OID = 20;
 
