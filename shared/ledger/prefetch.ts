@@ -25,7 +25,15 @@ export async function prefetch(pool: Pool, lookup: Lookup): Promise<Known> {
     }
     if (row.sale_no !== lookup.saleNo || !referred.has(row.id)) continue;
     if (row.kind === 'reservation') reservations.push({ id: row.id as ReservationId, user: row.user_ref as UserRef, status: row.status });
-    if (row.kind === 'order') orders.push({ id: row.id as OrderId, status: row.status });
+    if (row.kind === 'order')
+      orders.push({
+        id: row.id as OrderId,
+        status: row.status,
+        reservationId: row.reservation_id as ReservationId,
+        user: row.user_ref as UserRef,
+        amount: Number(row.amount),
+        currency: row.currency,
+      });
   }
   return { decisions, reservations, orders };
 }

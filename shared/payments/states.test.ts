@@ -19,6 +19,7 @@ test('only these pairs change anything', () => {
     'manual + charge_captured -> captured',
     'manual + charge_declined -> declined',
     'manual + refund_requested -> refund_due',
+    'manual + failure_reported -> refund_due',
     'manual + settled_succeeded -> captured',
     'manual + settled_failed -> declined',
     'manual + settled_retry -> due',

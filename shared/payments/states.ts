@@ -113,7 +113,8 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
     refund_unanswered: 'manual',
     refund_given_up: 'manual',
     success_reported: 'manual',
-    failure_reported: 'manual',
+    // A charge turned up while the line was told that there was none: it has had that word, so the money goes back (I9).
+    failure_reported: 'refund_due',
     refund_reported: 'manual',
     settled_succeeded: 'captured',
     settled_failed: 'declined',

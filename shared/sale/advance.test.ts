@@ -519,7 +519,7 @@ const stories: Record<string, readonly Story[]> = {
         [0, checkOut('o1', 'r1', 'ann'), ['checkout.requested o1 r1 100 EUR until 60000']],
         [1, declined('o1', 'r1'), ['payment.failed o1 r1 declined', 'order.failed o1 r1 declined held']],
         [2, declined('o1', 'r1'), []],
-        [2, paid('o1', 'r1'), []],
+        [2, paid('o1', 'r1'), ['payment.succeeded o1 r1 late', 'refund.requested o1 r1 100 EUR']],
         [3, checkOut('o2', 'r1', 'ann'), ['checkout.requested o2 r1 100 EUR until 60000']],
         [4, paid('o2', 'r1'), ['payment.succeeded o2 r1', 'order.confirmed o2 r1 {A 5/0/1}']],
       ],
@@ -541,7 +541,7 @@ const stories: Record<string, readonly Story[]> = {
             'reservation.offered r2 A:1 until 10001 {A 1/1/0}',
           ],
         ],
-        [2, paid('o1', 'r1'), []],
+        [2, paid('o1', 'r1'), ['payment.succeeded o1 r1 late', 'refund.requested o1 r1 100 EUR']],
       ],
     },
     {
@@ -568,7 +568,22 @@ const stories: Record<string, readonly Story[]> = {
       ],
     },
     {
-      name: 'late and failed is only taken down',
+      name: 'that succeeds after it was declined is given back, whatever became of its reservation',
+      terms: termsOf('A:2', { late_payment: 'reacquire' }),
+      steps: [
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 2/1/0}']],
+        [0, checkOut('o1', 'r1', 'ann'), ['checkout.requested o1 r1 100 EUR until 60000']],
+        [1, declined('o1', 'r1'), ['payment.failed o1 r1 declined', 'order.failed o1 r1 declined held']],
+        [2, checkOut('o2', 'r1', 'ann'), ['checkout.requested o2 r1 100 EUR until 60000']],
+        [3, paid('o1', 'r1'), ['payment.succeeded o1 r1 late', 'refund.requested o1 r1 100 EUR']],
+        [4, paid('o1', 'r1'), []],
+        [5, paid('o2', 'r1'), ['payment.succeeded o2 r1', 'order.confirmed o2 r1 {A 2/0/1}']],
+        [6, refunded('o1', 'r1'), ['refund.completed o1 r1']],
+        [7, paid('o1', 'r1'), []],
+      ],
+    },
+    {
+      name: 'late and failed is only taken down; should it succeed all the same, it is given back',
       terms: termsOf('A:1', { late_payment: 'reacquire' }),
       steps: [
         [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 1/1/0}']],
@@ -577,7 +592,7 @@ const stories: Record<string, readonly Story[]> = {
         [60_001, refunded('o1', 'r1'), []],
         [60_001, declined('o1', 'r1'), ['payment.failed o1 r1 late declined']],
         [60_002, declined('o1', 'r1'), []],
-        [60_002, paid('o1', 'r1'), []],
+        [60_002, paid('o1', 'r1'), ['payment.succeeded o1 r1 late', 'refund.requested o1 r1 100 EUR']],
       ],
     },
     {

@@ -1,6 +1,6 @@
 import type { ReportPaymentFailed, ReportPaymentSucceeded, ReportRefundCompleted, RequestCheckout } from '#schemas/command.ts';
 import type { DecidedEvent } from '#schemas/event.ts';
-import type { EpochMs } from '#schemas/ids.ts';
+import type { EpochMs, OrderId } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
 import type { LiveOrderRecord } from './live-orders.ts';
 import { answerEnvelope, envelope, type Occasion } from './occasion.ts';
@@ -34,9 +34,11 @@ export function decideCheckout(state: SaleState, command: RequestCheckout, occas
 
 /** A captured payment ends in a confirmed order or in a refund (I9); null where it was decided already. */
 export function decidePaymentSuccess(state: SaleState, command: ReportPaymentSucceeded, occasion: Occasion): DecidedEvent[] | null {
-  const outcome = ORDER_TRANSITIONS[orderState(state, command.order_id)].payment_succeeds;
+  const before = orderState(state, command.order_id);
+  const outcome = ORDER_TRANSITIONS[before].payment_succeeds;
   if (outcome === 'nothing') return null;
-  const order = state.orders.get(command.order_id)!;
+  const live = state.orders.get(command.order_id);
+  const order = live ?? failedOrder(state, command.order_id);
   const late = outcome === 'late';
   const succeeded: DecidedEvent = {
     ...envelope(state, occasion),
@@ -45,12 +47,19 @@ export function decidePaymentSuccess(state: SaleState, command: ReportPaymentSuc
     charge_id: command.charge_id,
     late,
   };
-  if (!late || mayReacquire(state, order)) {
-    const counts = state.stock.countsAfter(order.lines, late ? 0 : -1, 1);
+  if (live !== undefined && (!late || mayReacquire(state, live))) {
+    const counts = state.stock.countsAfter(live.lines, late ? 0 : -1, 1);
     return [succeeded, { ...envelope(state, occasion, 1), type: 'order.confirmed', ...refs(order), reacquired: late, counts }];
   }
   const { amount, currency } = order;
   return [succeeded, { ...envelope(state, occasion, 1), type: 'refund.requested', ...refs(order), amount, currency }];
+}
+
+/** One that had failed for good. */
+function failedOrder(state: SaleState, id: OrderId) {
+  const past = state.pastOrders.get(id);
+  assert(past?.status === 'failed', `order ${id} has not failed and is not known otherwise`);
+  return past;
 }
 
 /** null where it was decided already. */
@@ -97,6 +106,6 @@ function mayReacquire(state: SaleState, order: LiveOrderRecord): boolean {
   return state.terms!.late_payment === 'reacquire' && order.lines.every(({ item, quantity }) => quantity <= state.stock.free(item));
 }
 
-function refs(order: LiveOrderRecord) {
+function refs(order: Pick<LiveOrderRecord, 'id' | 'reservationId' | 'user'>) {
   return { order_id: order.id, reservation_id: order.reservationId, user: order.user };
 }

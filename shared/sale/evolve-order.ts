@@ -5,11 +5,12 @@ import { assertTransition, endReservation, liveSlot, notLiving } from './evolve-
 import { extendHold, sellFreeUnits, sellHold } from './hold.ts';
 import type { LiveOrderRecord } from './live-orders.ts';
 import { orderState } from './past.ts';
-import type { PastOrderStatus, SaleState } from './state.ts';
+import type { PastOrder, SaleState } from './state.ts';
 import { ORDER_TRANSITIONS, type OrderOutcome, type OrderTrigger } from './transitions.ts';
 
 type OrderEvent = Extract<DecidedEvent, { type: 'checkout.requested' | `payment.${string}` | `order.${string}` | `refund.${string}` }>;
 type Confirmed = Extract<DecidedEvent, { type: 'order.confirmed' }>;
+type RefundRequested = Extract<DecidedEvent, { type: 'refund.requested' }>;
 type Failed = Extract<DecidedEvent, { type: 'order.failed' }>;
 
 export function evolveOrder(state: SaleState, event: OrderEvent): void {
@@ -46,12 +47,20 @@ export function evolveOrder(state: SaleState, event: OrderEvent): void {
     case 'order.failed':
       return evolveFailed(state, event);
     case 'refund.requested':
-      assertOrder(state, id, 'refund', 'refunding');
-      return state.orders.setStatus(liveOrder(state, id), 'refunding');
+      return evolveRefund(state, event);
     case 'refund.completed':
       assertOrder(state, id, 'refund_completes', 'refunded');
       return endOrder(state, liveOrder(state, id), 'refunded');
   }
+}
+
+function evolveRefund(state: SaleState, event: RefundRequested): void {
+  const { order_id: id, reservation_id: reservationId, user, amount, currency } = event;
+  assertOrder(state, id, 'refund', 'refunding');
+  const order = state.orders.get(id);
+  if (order !== undefined) return state.orders.setStatus(order, 'refunding');
+  // It had failed for good and lives again until it is paid back; its units are no longer its business.
+  state.orders.add({ id, reservationId, user, lines: [], amount, currency, status: 'refunding' });
 }
 
 function evolveConfirmed(state: SaleState, event: Confirmed): void {
@@ -92,9 +101,10 @@ function evolveFailed(state: SaleState, event: Failed): void {
   }
 }
 
-function endOrder(state: SaleState, order: LiveOrderRecord, status: PastOrderStatus): void {
+function endOrder(state: SaleState, order: LiveOrderRecord, status: PastOrder['status']): void {
   state.orders.remove(order);
-  state.pastOrders.record(order.id, state.seq, status);
+  const { id, reservationId, user, amount, currency } = order;
+  state.pastOrders.record(id, state.seq, status === 'failed' ? { status, id, reservationId, user, amount, currency } : { status });
 }
 
 function liveOrder(state: SaleState, id: OrderId): LiveOrderRecord {

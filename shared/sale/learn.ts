@@ -61,13 +61,13 @@ export function learn(state: SaleState, known: Known): void {
     );
     state.pastReservations.record(id, recordedSeq, { user, status });
   }
-  for (const { id, status } of known.orders) {
+  for (const { id, status, reservationId, user, amount, currency } of known.orders) {
     if (orderState(state, id) !== 'none') continue;
     assert(
       status !== 'pending' && status !== 'refunding',
       `the ledger has order ${id} as ${status}, memory has not: it was forgotten too early, or read before it ended`,
     );
-    state.pastOrders.record(id, recordedSeq, status);
+    state.pastOrders.record(id, recordedSeq, status === 'failed' ? { status, id, reservationId, user, amount, currency } : { status });
   }
 }
 

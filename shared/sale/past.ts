@@ -18,5 +18,5 @@ export function reservationFor(
 export function orderState(state: SaleState, id: OrderId): OrderState {
   const live = state.orders.get(id);
   if (live !== undefined) return live.status === 'failed' ? 'failed_open' : live.status;
-  return state.pastOrders.get(id) ?? 'none';
+  return state.pastOrders.get(id)?.status ?? 'none';
 }

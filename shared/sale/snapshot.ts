@@ -57,5 +57,15 @@ export interface EarlierDecision {
 export interface Known {
   readonly decisions: readonly EarlierDecision[];
   readonly reservations: readonly { readonly id: ReservationId; readonly user: UserRef; readonly status: ReservationStatus }[];
-  readonly orders: readonly { readonly id: OrderId; readonly status: OrderStatus }[];
+  readonly orders: readonly KnownOrder[];
+}
+
+export interface KnownOrder {
+  readonly id: OrderId;
+  readonly status: OrderStatus;
+  readonly reservationId: ReservationId;
+  readonly user: UserRef;
+  /** Minor units. */
+  readonly amount: number;
+  readonly currency: string;
 }

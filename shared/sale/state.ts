@@ -34,7 +34,7 @@ export interface SaleState {
   readonly usage: UsageTable;
   readonly decisions: Memory<ReservationId | OrderId | RequestKey, { readonly fingerprint: Fingerprint; readonly seq: Seq }>;
   readonly pastReservations: Memory<ReservationId, PastReservation>;
-  readonly pastOrders: Memory<OrderId, PastOrderStatus>;
+  readonly pastOrders: Memory<OrderId, PastOrder>;
 }
 
 /** A reservation that no longer lives. */
@@ -43,8 +43,17 @@ export interface PastReservation {
   readonly status: Exclude<ReservationStatus, 'held' | 'waitlisted' | 'paying'>;
 }
 
-/** `failed` here: the gateway has had its last word. */
-export type PastOrderStatus = Exclude<OrderStatus, 'pending' | 'refunding'>;
+/** An order that no longer lives. `failed` here: the gateway has had its last word; should it be wrong, it has to be paid back. */
+export type PastOrder =
+  | { readonly status: Exclude<OrderStatus, 'pending' | 'refunding' | 'failed'> }
+  | {
+      readonly status: 'failed';
+      readonly id: OrderId;
+      readonly reservationId: ReservationId;
+      readonly user: UserRef;
+      readonly amount: number;
+      readonly currency: string;
+    };
 
 /** A sale of which nothing is decided yet: seq 0, and any command but `sale.schedule` leads to nothing. */
 export function initialState(saleId: SaleId): SaleState {

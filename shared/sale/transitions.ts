@@ -125,7 +125,7 @@ export const ORDER_TRIGGERS = [
 ] as const;
 export type OrderTrigger = (typeof ORDER_TRIGGERS)[number];
 
-/** The state it leads to; `late`: the sale's policy says which (`reacquire` or `refund`); `nothing`: it is known already or means nothing. */
+/** The state it leads to; `late`: which of `reacquire` and `refund` that state has, and of both the sale's policy, says which; `nothing`: it is known already or means nothing. */
 export type OrderOutcome = Exclude<OrderState, 'none'> | 'late' | 'nothing' | 'bug';
 
 const settled = {
@@ -158,7 +158,9 @@ export const ORDER_TRANSITIONS: Record<OrderState, Record<OrderTrigger, OrderOut
     refund: 'refunding',
     refund_completes: 'nothing',
   },
-  failed: settled,
+  // The gateway had said no and charged all the same, or an operator was wrong. Its reservation may be anything by now,
+  // another order's too, so the money goes back whatever the sale's policy is.
+  failed: { ...settled, payment_succeeds: 'late', refund: 'refunding' },
   paid: settled,
   refunding: { ...settled, refund_completes: 'refunded' },
   refunded: settled,

@@ -479,9 +479,9 @@ describe('what was committed', () => {
       { id: reservationId(7), user: userRef(7), status: 'rejected' },
     ]);
     expect([...known.orders].sort(byId)).toEqual([
-      { id: orderId(1), status: 'paid' },
-      { id: orderId(2), status: 'failed' },
-      { id: orderId(3), status: 'failed' },
+      { id: orderId(1), status: 'paid', reservationId: reservationId(1), user: userRef(1), amount: 4900, currency: 'EUR' },
+      { id: orderId(2), status: 'failed', reservationId: reservationId(2), user: userRef(2), amount: 4900, currency: 'EUR' },
+      { id: orderId(3), status: 'failed', reservationId: reservationId(3), user: userRef(3), amount: 4900, currency: 'EUR' },
     ]);
     const elsewhere = await ledger.prefetch({ ...none, saleNo: (sale.saleNo + 1) as typeof sale.saleNo, reservations: ids.reservations });
     expect(elsewhere).toEqual({ decisions: [], reservations: [], orders: [] });

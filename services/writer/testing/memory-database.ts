@@ -140,7 +140,9 @@ export function createMemoryDatabase(now: () => EpochMs) {
       return {
         decisions,
         reservations: lookup.reservations.flatMap((id) => reservations.get(id) ?? []).map(({ id, user, status }) => ({ id, user, status })),
-        orders: lookup.orders.flatMap((id) => orders.get(id) ?? []).map(({ id, status }) => ({ id, status })),
+        orders: lookup.orders
+          .flatMap((id) => orders.get(id) ?? [])
+          .map(({ id, status, reservationId, user, amount, currency }) => ({ id, status, reservationId, user, amount, currency })),
       };
     },
     commit(batch: Batch): CommitOutcome {

@@ -16,6 +16,10 @@ export type EarlierRow =
       readonly kind: 'order';
       readonly id: string;
       readonly sale_no: number;
+      readonly user_ref: string;
+      readonly reservation_id: string;
+      readonly amount: string;
+      readonly currency: string;
       readonly status: OrderStatus;
       readonly fingerprint: string;
       readonly seq: string;
@@ -36,8 +40,10 @@ export function findEarlier(lookup: Lookup): Statement {
 }
 
 const text = `
-SELECT 'reservation' AS kind, id, sale_no, user_ref, status, fingerprint, decided_seq AS seq FROM reservations WHERE id = ANY ($1::uuid[])
+SELECT 'reservation' AS kind, id, sale_no, user_ref, status, fingerprint, decided_seq AS seq,
+       NULL::uuid AS reservation_id, NULL::bigint AS amount, NULL AS currency
+FROM reservations WHERE id = ANY ($1::uuid[])
 UNION ALL
-SELECT 'order', id, sale_no, NULL, status, fingerprint, decided_seq FROM orders WHERE id = ANY ($2::uuid[])
+SELECT 'order', id, sale_no, user_ref, status, fingerprint, decided_seq, reservation_id, amount, currency FROM orders WHERE id = ANY ($2::uuid[])
 UNION ALL
-SELECT 'request', key, sale_no, NULL, NULL, fingerprint, seq FROM requests WHERE key = ANY ($3::uuid[])`;
+SELECT 'request', key, sale_no, NULL, NULL, fingerprint, seq, NULL, NULL, NULL FROM requests WHERE key = ANY ($3::uuid[])`;

@@ -129,13 +129,13 @@ export class NaiveSale {
         );
       }
       case 'payment.succeeded': {
-        if (order?.status !== 'pending' && order?.status !== 'failed') return;
-        const late = order.status === 'failed';
+        if (order?.status !== 'pending' && order?.status !== 'failed' && order?.status !== 'failed for good') return;
+        const late = order.status !== 'pending';
         const { reservation } = order;
         const refs = `${nameOf(order.id)} ${nameOf(reservation.id)}`;
         this.#tell(`payment.succeeded ${refs}${late ? ' late' : ''}`);
         const free = reservation.items.every(({ sku, quantity }) => quantity <= this.#free(sku));
-        if (late && (this.#terms.late_payment === 'refund' || !free)) {
+        if (late && (this.#terms.late_payment === 'refund' || !free || order.status === 'failed for good')) {
           order.status = 'refunding';
           return this.#tell(`refund.requested ${refs} ${order.amount} EUR`);
         }
