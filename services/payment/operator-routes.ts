@@ -50,11 +50,24 @@ function told(outcome: SettleOutcome): { readonly status: number; readonly body:
 export async function answerManual(ports: ManualPorts, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
   const path = (request.url ?? '/').split('?')[0] ?? '/';
   const send = (status: number, body: object): true => {
-    response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+    const later: Record<string, string> = status === 503 ? { 'retry-after': '1' } : {};
+    response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...later });
     response.end(JSON.stringify(body));
     return true;
   };
-  if (path === '/v1/manual' && request.method === 'GET') return send(200, { data: await ports.list() });
+  /** 503 where what is needed is away. */
+  const sendResult = async (work: () => Promise<{ readonly status: number; readonly body: object }>): Promise<true> => {
+    try {
+      const { status, body } = await work();
+      return send(status, body);
+    } catch (error) {
+      if (error instanceof RetryableFault) return send(503, { code: error.code, detail: error.message });
+      throw error;
+    }
+  };
+  if (path === '/v1/manual' && request.method === 'GET') {
+    return sendResult(async () => ({ status: 200, body: { data: await ports.list() } }));
+  }
 
   const orderId = OrderId.safeParse(/^\/v1\/manual\/([^/]+)\/settle$/.exec(path)?.[1]);
   if (!orderId.success || request.method !== 'POST') return false;
@@ -67,13 +80,7 @@ export async function answerManual(ports: ManualPorts, request: IncomingMessage,
     body.data.as === 'succeeded' && body.data.gateway_id !== undefined
       ? { as: 'succeeded', gatewayId: body.data.gateway_id }
       : { as: body.data.as };
-  try {
-    const { status, body: answer } = told(await ports.settle(orderId.data, settlement));
-    return send(status, answer);
-  } catch (error) {
-    if (error instanceof RetryableFault) return send(503, { code: error.code, detail: error.message });
-    throw error;
-  }
+  return sendResult(async () => told(await ports.settle(orderId.data, settlement)));
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
