@@ -15,6 +15,7 @@ import { startOperatorServer, type Dependency } from '#shared/telemetry/operator
 import { parseWriterConfig, type WriterConfig } from './config.ts';
 import { createWriterMetrics } from './metrics.ts';
 import { createOwnership, DEFAULT_LEASES, type Ownership, type PartitionStatus } from './ownership.ts';
+import { openLine, type OpenedLine } from './open-line.ts';
 import { DEFAULT_LIMITS, type WriterPorts } from './ports.ts';
 
 /** The composition root of the writer. */
@@ -109,50 +110,44 @@ async function main(): Promise<void> {
   });
 
   /** Connects, and connects anew when the reader has given up. Where the topic is another one the process stays up, not ready. */
-  async function openLine(): Promise<LineReader | undefined> {
-    while (!stopping) {
-      const opening = createLineReader({
-        brokers: config.kafkaBrokers,
-        topic: config.commandsTopic,
-        clientId: instance,
-        log,
-        onCrash: (fault) => {
-          readerFault = fault;
-          reader = undefined;
-          log.error({ code: fault.code, err: fault.message }, 'the reader of the line has stopped');
-          reopen().catch(lifecycle.crash);
-        },
-      });
-      try {
-        await opening.start();
-        readerFault = undefined;
-        return opening;
-      } catch (error) {
-        if (!(error instanceof RetryableFault)) throw error;
-        readerFault = error;
-        log.warn({ code: error.code, err: error.message }, 'Kafka is away, waiting for it');
-        await opening.stop();
-        await pause(kafkaRetryMs);
-      }
+  async function connect(): Promise<OpenedLine | null> {
+    const opened = await openLine({
+      create: (onCrash) =>
+        createLineReader({ brokers: config.kafkaBrokers, topic: config.commandsTopic, clientId: instance, log, onCrash }),
+      onAway: (fault) => {
+        readerFault = fault;
+        log.warn({ code: fault.code, err: fault.message }, 'Kafka is away, waiting for it');
+      },
+      onCrash: (fault) => {
+        readerFault = fault;
+        reader = undefined;
+        log.error({ code: fault.code, err: fault.message }, 'the reader of the line has stopped');
+        reopen().catch(lifecycle.crash);
+      },
+      stopping: () => stopping,
+      pause: () => pause(kafkaRetryMs),
+    });
+    if (opened !== null) {
+      readerFault = undefined;
+      reader = opened.reader;
     }
-    return undefined;
+    return opened;
   }
 
   async function reopen(): Promise<void> {
     await ownership?.suspend('the reader of the line has stopped');
     if (readerFault instanceof TerminalFault) return;
     await pause(kafkaRetryMs);
-    reader = await openLine();
-    if (reader !== undefined) ownership?.resume();
+    if ((await connect()) !== null) ownership?.resume();
   }
 
-  reader = await openLine();
-  if (reader === undefined) return;
+  const opened = await connect();
+  if (opened === null) return;
   ownership = createOwnership({
     partitions: config.partitions,
     // Unique even where two processes were given one INSTANCE_ID: an owner may take over from itself.
     owner: `${instance}@${hostname()}/${String(process.pid)}-${randomBytes(4).toString('hex')}`,
-    clusterId: await reader.clusterId(),
+    clusterId: opened.clusterId,
     ports,
     limits: DEFAULT_LIMITS,
     leases: DEFAULT_LEASES,
