@@ -2,17 +2,9 @@ import { SaleId } from '#schemas/ids.ts';
 import { json, type Outcome } from '#shared/http/answer.ts';
 import { problem } from '#shared/http/problem.ts';
 import { param, type Exchange } from '#shared/http/route.ts';
-import { INVARIANT_CHECKS, type InvariantCheck } from '#shared/ledger/read/invariants.ts';
 import type { ReportReads } from '#shared/ledger/read/report.ts';
 import type { SaleReads } from '#shared/ledger/read/sales.ts';
 import { availabilityItem } from './sale-view.ts';
-
-interface Invariant {
-  readonly id: string;
-  readonly holds: boolean;
-  readonly checked: boolean;
-  readonly detail?: string;
-}
 
 /**
  * `GET /v1/sales/{sale_id}/report`: the reconciliation. One report is made at a
@@ -23,42 +15,30 @@ export function createReportHandler(sales: SaleReads, reads: ReportReads): (exch
   const inWork = new Map<string, Promise<Outcome>>();
   let queue: Promise<unknown> = Promise.resolve();
 
-  async function check({ id, statement, detail }: InvariantCheck, saleNo: number): Promise<Invariant> {
-    // Nothing says that it is broken, and nothing here could: that is what `checked` tells.
-    if (statement === null) return { id, holds: true, checked: false, ...(detail === undefined ? {} : { detail }) };
-    const violations = await reads.violations(statement, saleNo);
-    if (violations.length > 0) return { id, holds: false, checked: true, detail: violations.map((one) => one.detail).join('; ') };
-    return { id, holds: true, checked: true, ...(detail === undefined ? {} : { detail }) };
-  }
-
   async function report(saleId: string): Promise<Outcome> {
     const sale = await sales.byId(saleId);
     if (sale === null) return problem('sale_not_found', 'no sale has this id');
-    const saleNo = sale.sale_no;
-    // One after the other: a report takes one connection of the pool, not all of them.
-    const byStatus = await reads.reservationsByStatus(saleNo);
-    const orders = await reads.ordersByStatus(saleNo);
-    const fairness = await reads.fairness(saleNo);
-    const invariants: Invariant[] = [];
-    for (const one of INVARIANT_CHECKS) invariants.push(await check(one, saleNo));
+    // Of the sale above only what never changes is told: the rest is of the moment of the figures.
+    const figures = await reads.figures(sale);
+    const { ordersByStatus: orders } = figures;
     const amountIn = (status: string) => orders.find((row) => row.status === status)?.amount ?? 0;
     return json(
       200,
       {
         sale_id: sale.sale_id,
-        status: sale.status,
-        as_of_seq: sale.seq,
-        events: sale.seq,
-        items: sale.items.map(availabilityItem),
-        reservations_by_status: Object.fromEntries(byStatus.map(({ status, n }) => [status, n])),
+        status: figures.status,
+        as_of_seq: figures.seq,
+        events: figures.seq,
+        items: figures.items.map(availabilityItem),
+        reservations_by_status: Object.fromEntries(figures.reservationsByStatus.map(({ status, n }) => [status, n])),
         payments: {
           orders_by_status: Object.fromEntries(orders.map(({ status, n }) => [status, n])),
           captured_amount: amountIn('paid') + amountIn('refunding') + amountIn('refunded'),
           refunded_amount: amountIn('refunded'),
           currency: sale.terms.items[0]!.currency,
         },
-        fairness,
-        invariants,
+        fairness: figures.fairness,
+        invariants: figures.invariants,
       },
       { 'cache-control': 'private, no-store' },
     );

@@ -1,8 +1,9 @@
 import type { Statement } from './reads.ts';
 
 /**
- * What of the invariants one statement over a sale's tables can check: each gives a
- * row for every violation, at most `violationsMax`, with what is wrong in `detail`.
+ * What of the invariants one statement over a sale's tables and its parsed log
+ * (`report_log`, see `report.ts`) can check: each gives a row for every violation, at
+ * most `violationsMax`, with what is wrong in `detail`.
  */
 
 const violationsMax = 5;
@@ -10,23 +11,21 @@ const violationsMax = 5;
 /** `null`: the tables alone cannot tell; `detail` says what checks it. */
 export interface InvariantCheck {
   readonly id: string;
+  /** Its `$1`, where it has one, is the sale's number. */
   readonly statement: Statement | null;
   readonly detail?: string;
 }
 
 const statement = (id: string, text: string): Statement => ({ name: `invariant_${id}`, text: `${text} LIMIT ${violationsMax}` });
 
-/** The log of the sale, parsed. */
-const LOG = `log AS (SELECT seq, command_offset, convert_from(leaf, 'UTF8')::jsonb AS event FROM events WHERE sale_no = $1)`;
-
 export const INVARIANT_CHECKS: readonly InvariantCheck[] = [
   {
     id: 'I1',
     statement: statement(
       'i1',
-      `WITH ${LOG}, moved AS (
+      `WITH moved AS (
          SELECT seq, c.key AS sku, (c.value->>'total')::bigint AS total, (c.value->>'held')::bigint AS held, (c.value->>'sold')::bigint AS sold
-         FROM log, jsonb_each(coalesce(event->'counts', '{}'::jsonb)) AS c (key, value)
+         FROM report_log, jsonb_each(counts) AS c (key, value) WHERE counts IS NOT NULL
          UNION ALL SELECT NULL, sku, total, held, sold FROM items WHERE sale_no = $1
        )
        SELECT format('%s at seq %s: held %s, sold %s, total %s', sku, coalesce(seq::text, 'now'), held, sold, total) AS detail
@@ -56,7 +55,7 @@ export const INVARIANT_CHECKS: readonly InvariantCheck[] = [
       'i3',
       `SELECT format('seq %s at offset %s follows seq %s at offset %s', seq, command_offset, before, offset_before) AS detail
        FROM (SELECT seq, command_offset, lag(seq, 1, 0::bigint) OVER w AS before, lag(command_offset, 1, -1::bigint) OVER w AS offset_before
-             FROM events WHERE sale_no = $1 WINDOW w AS (ORDER BY seq)) AS log
+             FROM report_log WINDOW w AS (ORDER BY seq)) AS log
        WHERE seq <> before + 1 OR command_offset < offset_before`,
     ),
     detail: 'seq dense and offsets ascending; the line is not replayed here',
@@ -65,20 +64,20 @@ export const INVARIANT_CHECKS: readonly InvariantCheck[] = [
     id: 'I4',
     statement: statement(
       'i4',
-      `WITH ${LOG}, answers AS (
-         SELECT coalesce(event->>'order_id', event->>'key', event->>'reservation_id') AS key, seq, event->>'type' AS type FROM log
-         WHERE event ? 'fingerprint' AND coalesce(event->>'reason', '') <> 'idempotency_conflict'
+      `WITH answers AS (
+         SELECT key, seq FROM report_log WHERE fingerprint IS NOT NULL AND NOT conflict
        ), twice AS (
-         SELECT key FROM answers GROUP BY key HAVING count(*) > 1
+         SELECT key, min(seq) AS first, max(seq) AS last FROM answers GROUP BY key HAVING count(*) > 1
        ), rows AS (
-         SELECT id::text AS key, decided_seq AS seq FROM reservations WHERE sale_no = $1
-         UNION ALL SELECT id::text, decided_seq FROM orders WHERE sale_no = $1
-         UNION ALL SELECT key::text, seq FROM requests WHERE sale_no = $1
+         SELECT id AS key, decided_seq AS seq FROM reservations WHERE sale_no = $1
+         UNION ALL SELECT id, decided_seq FROM orders WHERE sale_no = $1
+         UNION ALL SELECT key, seq FROM requests WHERE sale_no = $1
        )
-       SELECT format('request %s was decided more than once', key) AS detail FROM twice
+       SELECT format('request %s was decided more than once (seq %s, seq %s)', key, first, last) AS detail FROM twice
        UNION ALL
-       SELECT format('request %s: row and log differ (row seq %s, log seq %s)', coalesce(r.key, a.key), r.seq, a.seq)
-       FROM rows r FULL JOIN answers a ON a.key = r.key AND a.seq = r.seq WHERE a.key IS NULL OR r.key IS NULL`,
+       SELECT format('request %s: row and log differ (row seq %s, log seq %s)',
+         coalesce(r.key, a.key), coalesce(r.seq::text, 'none'), coalesce(a.seq::text, 'none'))
+       FROM rows r FULL JOIN answers a ON a.key = r.key AND a.seq = r.seq WHERE a.seq IS NULL OR r.seq IS NULL`,
     ),
     detail: 'every decision has its row and no key has two; what the line still holds is not looked at',
   },
@@ -88,25 +87,20 @@ export const INVARIANT_CHECKS: readonly InvariantCheck[] = [
     id: 'I7',
     statement: statement(
       'i7',
-      `WITH ${LOG}, keyed AS (
-         SELECT coalesce(event->>'order_id', event->>'key', event->>'reservation_id') AS key, event->>'fingerprint' AS fingerprint,
-           coalesce(event->>'reason', '') = 'idempotency_conflict' AS conflict
-         FROM log WHERE event ? 'fingerprint'
-       )
-       SELECT format('key %s was refused as reused with the fingerprint it was first used with', c.key) AS detail
-       FROM keyed c JOIN keyed f ON f.key = c.key AND NOT f.conflict WHERE c.conflict AND c.fingerprint = f.fingerprint`,
+      `SELECT format('key %s was refused as reused (seq %s) with the fingerprint it was first used with (seq %s)', c.key, c.seq, f.seq) AS detail
+       FROM report_log c JOIN report_log f ON f.key = c.key AND f.fingerprint = c.fingerprint AND NOT f.conflict
+       WHERE c.conflict`,
     ),
   },
   {
     id: 'I8',
     statement: statement(
       'i8',
-      `WITH ${LOG}, deadlines AS (
-         SELECT event->>'reservation_id' AS id, event->>'type' AS type, seq, (event->>'at')::timestamptz AS at,
-           max((event->>'expires_at')::timestamptz) OVER (PARTITION BY event->>'reservation_id' ORDER BY seq) AS deadline
-         FROM log WHERE event ? 'reservation_id'
+      `WITH deadlines AS (
+         SELECT reservation_id, type, seq, at, max(expires_at) OVER (PARTITION BY reservation_id ORDER BY seq) AS deadline
+         FROM report_log WHERE reservation_id IS NOT NULL
        )
-       SELECT format('reservation %s was released at %s, its deadline was %s (seq %s)', id, at, deadline, seq) AS detail
+       SELECT format('reservation %s was released at %s, its deadline was %s (seq %s)', reservation_id, at, deadline, seq) AS detail
        FROM deadlines WHERE type = 'reservation.expired' AND at < deadline`,
     ),
     detail: 'no hold was released before its deadline; how long after is not looked at',
@@ -115,15 +109,16 @@ export const INVARIANT_CHECKS: readonly InvariantCheck[] = [
     id: 'I9',
     statement: statement(
       'i9',
-      `WITH ${LOG}, captured AS (
-         SELECT event->>'order_id' AS id,
-           count(*) FILTER (WHERE event->>'type' = 'payment.succeeded') AS succeeded,
-           count(*) FILTER (WHERE event->>'type' = 'order.confirmed') AS confirmed,
-           count(*) FILTER (WHERE event->>'type' = 'refund.requested') AS refunding,
-           count(*) FILTER (WHERE event->>'type' = 'refund.completed') AS refunded
-         FROM log WHERE event ? 'order_id' GROUP BY 1
+      `WITH captured AS (
+         SELECT order_id,
+           count(*) FILTER (WHERE type = 'payment.succeeded') AS succeeded,
+           count(*) FILTER (WHERE type = 'order.confirmed') AS confirmed,
+           count(*) FILTER (WHERE type = 'refund.requested') AS refunding,
+           count(*) FILTER (WHERE type = 'refund.completed') AS refunded
+         FROM report_log WHERE order_id IS NOT NULL GROUP BY order_id
        )
-       SELECT format('order %s: %s payments, %s confirmations, %s refunds asked for, %s done', id, succeeded, confirmed, refunding, refunded) AS detail
+       SELECT format('order %s: %s payments, %s confirmations, %s refunds asked for, %s done',
+         order_id, succeeded, confirmed, refunding, refunded) AS detail
        FROM captured WHERE succeeded > 1 OR confirmed + refunding <> succeeded OR refunded > refunding`,
     ),
   },
@@ -131,14 +126,8 @@ export const INVARIANT_CHECKS: readonly InvariantCheck[] = [
     id: 'I10',
     statement: statement(
       'i10',
-      `WITH log AS (
-         SELECT seq, hash, sha256('\\x00'::bytea || leaf) = hash AS genuine,
-           convert_from(leaf, 'UTF8')::jsonb->>'prev' AS prev,
-           coalesce(encode(lag(hash) OVER (ORDER BY seq), 'hex'), repeat('0', 64)) AS hash_before
-         FROM events WHERE sale_no = $1
-       )
-       SELECT format('seq %s: %s', seq, CASE WHEN genuine THEN 'prev is not the hash before' ELSE 'the leaf does not have its hash' END) AS detail
-       FROM log WHERE NOT genuine OR prev <> hash_before
+      `SELECT format('seq %s: %s', seq, CASE WHEN genuine THEN 'prev is not the hash before' ELSE 'the leaf does not have its hash' END) AS detail
+       FROM report_log WHERE NOT genuine OR chained IS NOT TRUE
        UNION ALL
        SELECT format('the sale''s head is not the hash of seq %s', s.seq) FROM sales s LEFT JOIN events e USING (sale_no, seq)
        WHERE s.sale_no = $1 AND (e.hash IS NULL OR e.hash <> s.head)`,

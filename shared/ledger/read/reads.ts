@@ -14,8 +14,19 @@ export interface Statement {
   readonly msMax?: number;
 }
 
-export interface Reads {
+export interface Rows {
   rows<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
+}
+
+export interface Reads extends Rows {
+  /**
+   * Statements that see the ledger as it stood at the first of them, and that may make
+   * temporary tables. Each is planned when it is asked, for reading much rather than
+   * little. One connection is taken for all of it.
+   *
+   * @param msMax of everything together; beyond it the statement under way is given up
+   */
+  inOneMoment<Result>(msMax: number, work: (moment: Rows) => Promise<Result>): Promise<Result>;
   /** False from the first sign that the ledger is away until it answers again. Costs nothing. */
   readonly isUp: () => boolean;
   /** Why it is not up; empty where it is. */
@@ -42,6 +53,19 @@ const probeMsMax = 1_000;
 const LOOKUP_PLANS = '-c enable_seqscan=off -c jit=off';
 /** For statements that were given up here and go on there. */
 const statementMsMax = 60_000;
+
+/**
+ * What holds within `inOneMoment`. The memory is of one sort or one hash; what is larger goes to
+ * disk. No workers beside: buyers come first. A process that hangs does not keep its moment.
+ */
+const BEGIN_MOMENT = `
+  BEGIN ISOLATION LEVEL REPEATABLE READ;
+  SET LOCAL enable_seqscan = on;
+  SET LOCAL work_mem = '32MB';
+  SET LOCAL max_parallel_workers_per_gather = 0;
+  SET LOCAL idle_in_transaction_session_timeout = '10s'`;
+/** The server gives a statement up this much after we did, so that it is ours to say why. */
+const serverPatienceMs = 1_000;
 
 /** Server errors that say "not now": connection (08), resources (53), shutdown (57P), read-only after a failover (25006), a statement given up (57014), a lock not had (55P03), a conflict (40). */
 const AWAY = /^(08|53|57P|25006|57014|55P03|40)/;
@@ -108,25 +132,61 @@ export function openReads({ databaseUrl, applicationName, connectionsMax, onFaul
   timer.unref();
   void probe();
 
+  /** Ends at once when the ledger goes away, and tells faults from bugs. */
+  async function answered<Result>(name: string, ask: () => Promise<Result>): Promise<Result> {
+    const away = (cause: unknown) =>
+      new RetryableFault('ledger_unavailable', `the ledger did not answer ${name}; see that PostgreSQL is up, then try again`, { cause });
+    if (asked && !up) throw away(new Error(reason));
+    let giveUp: (error: unknown) => void = () => undefined;
+    const wentAway = new Promise<never>((_resolve, reject) => (giveUp = reject));
+    giveUps.add(giveUp);
+    try {
+      const answer = await Promise.race([ask(), wentAway]);
+      answeredAt = Date.now();
+      return answer;
+    } catch (cause) {
+      if (cause instanceof pg.DatabaseError && !AWAY.test(cause.code ?? '')) throw cause;
+      void probe();
+      throw away(cause);
+    } finally {
+      giveUps.delete(giveUp);
+    }
+  }
+
   return {
-    async rows<Row>({ name, text, msMax }: Statement, values: readonly unknown[]): Promise<Row[]> {
-      const away = (cause: unknown) =>
-        new RetryableFault('ledger_unavailable', `the ledger did not answer ${name}; see that PostgreSQL is up, then try again`, { cause });
-      if (asked && !up) throw away(new Error(reason));
+    rows<Row>({ name, text, msMax }: Statement, values: readonly unknown[]): Promise<Row[]> {
       const query = { name, text, values: values as unknown[], ...(msMax === undefined ? {} : { query_timeout: msMax }) };
-      let giveUp: (error: unknown) => void = () => undefined;
-      const wentAway = new Promise<never>((_resolve, reject) => (giveUp = reject));
-      giveUps.add(giveUp);
+      return answered(name, async () => (await pool.query<Row & pg.QueryResultRow>(query)).rows);
+    },
+    async inOneMoment(msMax, work) {
+      const endBy = Date.now() + msMax;
+      const connecting = pool.connect();
+      const client = await answered('a connection', () => connecting).catch((error: unknown) => {
+        // It may still come, and belongs to the pool.
+        connecting.then(
+          (late) => late.release(),
+          () => undefined,
+        );
+        throw error;
+      });
+      // A connection that breaks between two statements; the next one says so.
+      const ignore = (): void => undefined;
+      client.on('error', ignore);
+      const rows = <Row>({ name, text }: Statement, values: readonly unknown[]): Promise<Row[]> => {
+        const query = { text, values: values as unknown[], query_timeout: Math.max(1, endBy - Date.now()) };
+        return answered(name, async () => (await client.query<Row & pg.QueryResultRow>(query)).rows);
+      };
+      let ended = false;
       try {
-        const { rows } = await Promise.race([pool.query<Row & pg.QueryResultRow>(query), wentAway]);
-        answeredAt = Date.now();
-        return rows;
-      } catch (cause) {
-        if (cause instanceof pg.DatabaseError && !AWAY.test(cause.code ?? '')) throw cause;
-        void probe();
-        throw away(cause);
+        await rows({ name: 'begin', text: `${BEGIN_MOMENT}; SET LOCAL statement_timeout = ${msMax + serverPatienceMs}` }, []);
+        const result = await work({ rows });
+        await rows({ name: 'commit', text: 'COMMIT' }, []);
+        ended = true;
+        return result;
       } finally {
-        giveUps.delete(giveUp);
+        client.off('error', ignore);
+        // A connection whose transaction did not end is closed, which ends it.
+        client.release(!ended);
       }
     },
     isUp: () => up,

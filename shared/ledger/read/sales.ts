@@ -2,7 +2,7 @@ import type { SaleStatus } from '#schemas/event.ts';
 import type { SaleId, SaleNo, Sku } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
 import type { ListPlace } from './list-place.ts';
-import type { Reads, Statement } from './reads.ts';
+import type { Rows, Statement } from './reads.ts';
 
 export interface ItemCounts {
   readonly sku: Sku;
@@ -63,7 +63,7 @@ export interface SaleReads {
   availability(saleId: string): Promise<Availability | null>;
 }
 
-export function createSaleReads(reads: Reads): SaleReads {
+export function createSaleReads(reads: Rows): SaleReads {
   return {
     byId: async (saleId) => (await reads.rows<SaleRow>(SALE_BY_ID, [saleId]))[0] ?? null,
     list: (status, after, limit) =>
