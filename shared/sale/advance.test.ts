@@ -730,6 +730,19 @@ const stories: Record<string, readonly Story[]> = {
       ],
     },
     {
+      name: 'who waits for what was promised to another has it where the other falls short',
+      terms: termsOf('A:1 B:1', waitlist),
+      followUpsMax: 1,
+      steps: [
+        [0, reserve('r0', 'ann', 'A'), ['reservation.created r0 A:1 until 10000 {A 1/1/0}']],
+        [0, reserve('r1', 'bob', 'A'), ['reservation.waitlisted r1 A:1']],
+        [0, reserve('r2', 'cid', 'A B'), ['reservation.waitlisted r2 A:1 B:1']],
+        [10_000, reserve('r3', 'dan', 'B'), ['reservation.expired r0 {A 1/0/0}', 'reservation.waitlisted r3 B:1']],
+        [10_001, tick(), ['reservation.offered r1 A:1 until 20001 {A 1/1/0}']],
+        [10_002, tick(), ['reservation.offered r3 B:1 until 20002 {B 1/1/0}']],
+      ],
+    },
+    {
       name: 'who still waits for a closed sale is offered nothing, may leave, and is turned away later',
       terms: termsOf('A:1', waitlist),
       followUpsMax: 1,

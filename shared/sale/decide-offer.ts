@@ -4,6 +4,7 @@ import { grant } from './grant.ts';
 import { hasHoldsEnough, unitsLeft } from './limits.ts';
 import { envelope, type Occasion } from './occasion.ts';
 import type { SaleState } from './state.ts';
+import { availableTo, firstToServe } from './turn.ts';
 
 /**
  * The next of the waitlist whose turn it is, offered his units or turned away; null
@@ -24,37 +25,6 @@ export function decideOffer(state: SaleState, occasion: Occasion): DecidedEvent 
 export function decideTurnAway(state: SaleState, occasion: Occasion): DecidedEvent | null {
   const slot = state.waitlist.longest();
   return slot === -1 ? null : turnAway(state, slot, occasion, 'sale_closed');
-}
-
-/** Whether somebody waits for the item whose turn has come and who is not served yet. */
-export function isPromised(state: SaleState, item: number): boolean {
-  return firstToServe(state, item) !== -1;
-}
-
-/** The first in the item's queue who can be served, or can never be; -1 where there is none before the first who blocks it. */
-function firstToServe(state: SaleState, item: number): number {
-  const { waitlist } = state;
-  const free = state.stock.free(item);
-  for (const slot of waitlist.queue(item) ?? []) {
-    if (waitlist.needOf(slot, item) > free) return asksForMoreThanThereIs(state, slot, item) ? slot : -1;
-    if (canBeServed(state, slot)) return slot;
-  }
-  return -1;
-}
-
-function canBeServed(state: SaleState, slot: number): boolean {
-  const { reservations, waitlist } = state;
-  const partial = reservations.allowsPartial(slot);
-  for (let line = 0; line < reservations.lineCount(slot); line++) {
-    const enough = waitlist.need(slot, line) <= availableTo(state, slot, reservations.lineItem(slot, line));
-    if (enough === partial) return partial;
-  }
-  return !partial;
-}
-
-/** Since an operator took stock away; he would block the item for ever. */
-function asksForMoreThanThereIs(state: SaleState, slot: number, item: number): boolean {
-  return !state.reservations.allowsPartial(slot) && state.waitlist.needOf(slot, item) > state.stock.total(item);
 }
 
 function serve(state: SaleState, slot: number, occasion: Occasion): DecidedEvent {
@@ -96,10 +66,4 @@ function turnAway(state: SaleState, slot: number, occasion: Occasion, reason: Re
     user: reservations.user(slot),
     reason,
   };
-}
-
-/** What is free of the item, unless somebody before this waiter waits for it. */
-function availableTo(state: SaleState, slot: number, item: number): number {
-  const free = state.stock.free(item);
-  return state.waitlist.isBlockedBefore(state.reservations.decidedSeq(slot), item, free) ? 0 : free;
 }

@@ -1,7 +1,6 @@
 import type { CancelReservation, CreateReservation } from '#schemas/command.ts';
 import type { DecidedEvent, ReservationRefusal, ReservationStatus } from '#schemas/event.ts';
 import type { EpochMs } from '#schemas/ids.ts';
-import { isPromised } from './decide-offer.ts';
 import { type Grant, grant } from './grant.ts';
 import { hasHoldsEnough, unitsLeft } from './limits.ts';
 import { answerEnvelope, type Occasion } from './occasion.ts';
@@ -10,6 +9,7 @@ import { rejectRequest } from './reject-request.ts';
 import type { Line } from './reservation-table.ts';
 import type { SaleState } from './state.ts';
 import { RESERVATION_TRANSITIONS } from './transitions.ts';
+import { isPromised } from './turn.ts';
 
 /** Held, waitlisted or refused. That it was not decided earlier is known. */
 export function decideReservation(state: SaleState, command: CreateReservation, occasion: Occasion): DecidedEvent {

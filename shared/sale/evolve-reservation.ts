@@ -6,6 +6,7 @@ import { beginHold, endHold } from './hold.ts';
 import type { Line } from './reservation-table.ts';
 import type { PastReservation, SaleState } from './state.ts';
 import { RESERVATION_TRANSITIONS, type ReservationOutcome, type ReservationState, type ReservationTrigger } from './transitions.ts';
+import { canBeServed } from './turn.ts';
 
 type ReservationEvent = Extract<DecidedEvent, { type: `reservation.${string}` }>;
 type Rejected = Extract<DecidedEvent, { type: 'reservation.rejected' }>;
@@ -40,6 +41,8 @@ export function evolveReservation(state: SaleState, event: ReservationEvent): vo
         decidedSeq: event.seq,
       });
       waitlist.join(slot);
+      // What he asks for is there, and promised to others. They may yet fall short of something else: then it is his turn.
+      if (canBeServed(state, slot)) for (const { item } of reservations.lines(slot)) waitlist.stockChanged(item);
       return rememberAnswer(state, event.reservation_id, event.fingerprint, event.seq);
     }
     case 'reservation.offered': {
