@@ -20,6 +20,7 @@ const due: DuePayment = {
   requestId: 'request',
   traceparent: null,
   paymentMethodId: 'pm_ok',
+  cameTooLate: false,
   partition: 3 as Partition,
 };
 
@@ -56,6 +57,11 @@ const CASES: Case[] = [
   },
   { name: 'refused', payment: due, charge: { kind: 'refused', code: 'http_404' }, expected: ['charge', 'record charge_given_up'] },
   { name: 'the last try ended with its process', payment: { ...due, call: null, tries: 10 }, expected: ['record charge_given_up'] },
+  {
+    name: 'its order had failed before the first call',
+    payment: { ...due, call: null, tries: 0, cameTooLate: true },
+    expected: ['record charge_not_made', 'enqueue payment.failed gave_up', 'record failure_reported'],
+  },
   { name: 'without a payment method', payment: { ...due, paymentMethodId: null }, expected: ['record charge_given_up'] },
   {
     name: 'captured but not reported',

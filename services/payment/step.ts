@@ -37,7 +37,7 @@ export async function takeStep(payment: DuePayment, ports: StepPorts): Promise<v
     ...payment,
     chargeId: payment.chargeId ?? fact?.chargeId ?? null,
     refundId: payment.refundId ?? fact?.refundId ?? null,
-    failureReason: payment.failureReason ?? (fact?.fact === 'charge_declined' ? 'declined' : null),
+    failureReason: payment.failureReason ?? reasonOf(fact),
   };
   const report = reportOf(known, state);
   if (report === null) return;
@@ -47,10 +47,16 @@ export async function takeStep(payment: DuePayment, ports: StepPorts): Promise<v
   await ports.record({ orderId: payment.orderId, fact: report.fact, delayMs: 0 });
 }
 
+function reasonOf(fact: RecordedFact | null): DuePayment['failureReason'] {
+  if (fact?.fact === 'charge_declined') return 'declined';
+  return fact?.fact === 'charge_not_made' ? 'gave_up' : null;
+}
+
 /** Makes the call that is due and gives the fact that came of it; null where no call is due. */
 async function call(payment: DuePayment, ports: StepPorts): Promise<RecordedFact | null> {
   const { orderId, state } = payment;
   if (state !== 'due' && state !== 'refund_due') return null;
+  if (payment.cameTooLate) return { orderId, fact: 'charge_not_made', delayMs: ports.leaseMs, outcome: 'order_failed_before' };
   const kind = state === 'due' ? 'charge' : 'refund';
   if (payment.call === null) return { orderId, fact: `${kind}_given_up`, delayMs: 0 };
 

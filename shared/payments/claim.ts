@@ -20,24 +20,32 @@ export interface DuePayment {
   readonly failureReason: 'declined' | 'gave_up' | null;
   readonly requestId: string;
   readonly traceparent: string | null;
+  /** It was never called for and its order is no longer pending: there is nothing to charge for. */
+  readonly cameTooLate: boolean;
   /** The gateway's token; null where the order is not in the ledger. */
   readonly paymentMethodId: string | null;
   /** The sale's line; null where the sale has none. */
   readonly partition: Partition | null;
 }
 
-/** Several processes may claim at once: a row that another is claiming is passed over. The attempt is on record before anybody calls. */
+/**
+ * Several processes may claim at once: a row that another is claiming is passed over. The attempt is on record before
+ * anybody calls. Once there was a call, money may have moved, so that only before the first one it may be left undone.
+ */
 const CLAIM = `
-  WITH due AS (
-    SELECT order_id, state IN ('due', 'refund_due') AND tries < $3 AS calling
-    FROM payments WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+  WITH locked AS (
+    SELECT p.order_id, p.state IN ('due', 'refund_due') AND p.tries < $3 AS stepping,
+      p.state = 'due' AND p.calls = 0 AND EXISTS (SELECT FROM orders o WHERE o.id = p.order_id AND o.status <> 'pending') AS late
+    FROM payments p WHERE p.due_at <= now() ORDER BY p.due_at LIMIT $1 FOR UPDATE OF p SKIP LOCKED
+  ), due AS (
+    SELECT order_id, late, stepping AND NOT late AS calling FROM locked
   ), claimed AS (
     UPDATE payments p SET
       due_at = now() + $2 * interval '1 millisecond',
       calls = p.calls + due.calling::int,
       tries = p.tries + due.calling::int
     FROM due WHERE p.order_id = due.order_id
-    RETURNING p.*, due.calling
+    RETURNING p.*, due.calling, due.late
   ), attempts AS (
     INSERT INTO payment_attempts (order_id, call, kind)
     SELECT order_id, calls, CASE state WHEN 'due' THEN 'charge' ELSE 'refund' END FROM claimed WHERE calling
@@ -45,7 +53,7 @@ const CLAIM = `
   SELECT c.order_id AS "orderId", c.sale_id AS "saleId", c.reservation_id AS "reservationId", c.state,
     CASE WHEN c.calling THEN c.calls END AS call, c.tries, c.amount::float8 AS amount, c.currency,
     c.charge_id AS "chargeId", c.refund_id AS "refundId", c.failure_reason AS "failureReason",
-    c.request_id AS "requestId", c.traceparent, o.payment_method_id AS "paymentMethodId", l.partition
+    c.request_id AS "requestId", c.traceparent, c.late AS "cameTooLate", o.payment_method_id AS "paymentMethodId", l.partition
   FROM claimed c LEFT JOIN orders o ON o.id = c.order_id LEFT JOIN sale_lines l ON l.sale_id = c.sale_id`;
 
 /** Claims at most `limit` due payments for `leaseMs`: a worker that dies frees them by that. Throws what pg throws. */

@@ -9,6 +9,7 @@ test('only these pairs change anything', () => {
   expect(changes).toEqual([
     'due + charge_captured -> captured',
     'due + charge_declined -> declined',
+    'due + charge_not_made -> declined',
     'due + charge_given_up -> manual',
     'due + refund_requested -> refund_due',
     'captured + refund_requested -> refund_due',

@@ -28,6 +28,8 @@ export type PaymentState = (typeof PAYMENT_STATES)[number];
 export const PAYMENT_FACTS = [
   'charge_captured',
   'charge_declined',
+  /** The gateway was never called: the order had failed before the first call. */
+  'charge_not_made',
   /** No answer, or one that says to try again. */
   'charge_unanswered',
   /** Tries are used up, or the gateway refused what it was asked. */
@@ -55,6 +57,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
   due: {
     charge_captured: 'captured',
     charge_declined: 'declined',
+    charge_not_made: 'declined',
     charge_unanswered: 'due',
     charge_given_up: 'manual',
     // The line knows of a charge that these books do not: it is looked up at the gateway.
@@ -72,6 +75,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
   captured: {
     charge_captured: 'captured',
     charge_declined: 'captured',
+    charge_not_made: 'captured',
     charge_unanswered: 'captured',
     charge_given_up: 'captured',
     // The report arrived, its acknowledgement did not.
@@ -90,6 +94,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
     // A worker thought lost brings a charge after an operator had settled it as failed: they contradict each other.
     charge_captured: 'manual',
     charge_declined: 'declined',
+    charge_not_made: 'declined',
     charge_unanswered: 'declined',
     charge_given_up: 'declined',
     refund_requested: 'refund_due',
@@ -106,6 +111,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
   manual: {
     charge_captured: 'captured',
     charge_declined: 'declined',
+    charge_not_made: 'manual',
     charge_unanswered: 'manual',
     charge_given_up: 'manual',
     refund_requested: 'refund_due',
@@ -123,6 +129,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
   succeeded: {
     charge_captured: 'succeeded',
     charge_declined: 'succeeded',
+    charge_not_made: 'succeeded',
     charge_unanswered: 'succeeded',
     charge_given_up: 'succeeded',
     refund_requested: 'refund_due',
@@ -140,6 +147,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
     // The line has had its last word, so the money goes back (I9).
     charge_captured: 'refund_due',
     charge_declined: 'failed',
+    charge_not_made: 'failed',
     charge_unanswered: 'failed',
     charge_given_up: 'failed',
     refund_requested: 'refund_due',
@@ -156,6 +164,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
   refund_due: {
     charge_captured: 'refund_due',
     charge_declined: 'refund_due',
+    charge_not_made: 'refund_due',
     charge_unanswered: 'refund_due',
     charge_given_up: 'refund_due',
     refund_requested: 'refund_due',
@@ -172,6 +181,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
   refund_made: {
     charge_captured: 'refund_made',
     charge_declined: 'refund_made',
+    charge_not_made: 'refund_made',
     charge_unanswered: 'refund_made',
     charge_given_up: 'refund_made',
     refund_requested: 'refund_made',
@@ -188,6 +198,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
   refund_manual: {
     charge_captured: 'refund_manual',
     charge_declined: 'refund_manual',
+    charge_not_made: 'refund_manual',
     charge_unanswered: 'refund_manual',
     charge_given_up: 'refund_manual',
     refund_requested: 'refund_manual',
@@ -205,6 +216,7 @@ export const TRANSITIONS: Record<PaymentState, Record<PaymentFact, PaymentState>
   refunded: {
     charge_captured: 'refunded',
     charge_declined: 'refunded',
+    charge_not_made: 'refunded',
     charge_unanswered: 'refunded',
     charge_given_up: 'refunded',
     refund_requested: 'refunded',

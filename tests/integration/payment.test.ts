@@ -204,6 +204,29 @@ test.each(METHODS)('$method is $state after $calls calls', async ({ method, stat
   expect(attempts.rowCount).toBe(calls);
 });
 
+test('an order that failed before the gateway was ever called is not charged', async () => {
+  const [order] = (await ordersWith('pm_ok')) as [Order];
+  await pool.query("UPDATE orders SET status = 'failed', failure_reason = 'deadline' WHERE id = $1", [order.order]);
+  const worker = await startWorker();
+  await deliver(worker, eventsFor('checkout.requested', [order]));
+  await inState(order, 'failed');
+  expect(reported()).toMatchObject([{ type: 'payment.failed', reason: 'gave_up', order_id: order.order }]);
+  expect(await stateOf(order)).toMatchObject({ calls: 0 });
+  expect(await chargesOf(order)).toEqual([]);
+});
+
+test('once the gateway was called, an order that fails meanwhile is asked about until its end is known', async () => {
+  const [order] = (await ordersWith('pm_error')) as [Order];
+  const first = await startWorker({ crashAt: 'after_call' });
+  const ended = once(first, 'exit');
+  await deliver(first, eventsFor('checkout.requested', [order]));
+  await ended;
+  await pool.query("UPDATE orders SET status = 'failed', failure_reason = 'deadline' WHERE id = $1", [order.order]);
+  await startWorker();
+  await inState(order, 'succeeded');
+  expect(reported()).toMatchObject([{ type: 'payment.succeeded' }]);
+});
+
 test.each(['after_call', 'after_record', 'after_enqueue'] as const)('killed %s: one charge, one result', async (crashAt) => {
   const [order] = (await ordersWith('pm_ok')) as [Order];
   const first = await startWorker({ crashAt });
