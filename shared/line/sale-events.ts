@@ -15,6 +15,9 @@ export interface EventPublisherOptions extends KafkaAccess {
   readonly publishTimeoutMs?: number;
 }
 
+/** Nobody waits for these records as a buyer waits for an answer: fewer and larger requests leave the machine to those. */
+const publishLingerMs = 10;
+
 /**
  * Publishes decided events. Readers drop what is not newer than what they have
  * seen of a sale, so a hole would hide events for good: once some events of a
@@ -29,7 +32,7 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
   });
   const batch = createMicroBatch<OutgoingRecord>({
     limits: {
-      lingerMs: 1,
+      lingerMs: publishLingerMs,
       flushRecords: 20,
       requestRecordsMax: 100,
       requestBytesMax: eventRecordBytesMax,
@@ -92,6 +95,9 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
 
 const retryMsMin = 100;
 const retryMsMax = 10_000;
+/** A fetch is answered once so much is there, or after this time with whatever is there. */
+const fetchBytesMin = 256 * 1024;
+const fetchWaitMsMax = 100;
 const heartbeatMs = 3_000;
 
 /**
@@ -115,8 +121,8 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
   }).consumer({
     groupId: options.groupId,
     allowAutoTopicCreation: false,
-    maxWaitTimeInMs: 250,
-    minBytes: 1,
+    maxWaitTimeInMs: fetchWaitMsMax,
+    minBytes: fetchBytesMin,
     maxBytesPerPartition: 2 * 1024 * 1024,
     sessionTimeout: 10_000,
     heartbeatInterval: heartbeatMs,
