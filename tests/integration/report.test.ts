@@ -8,6 +8,7 @@ import { createWriterLedger } from '#shared/ledger/writer-ledger.ts';
 import {
   answered,
   checkout,
+  closed,
   created,
   nextBatch,
   opened,
@@ -312,7 +313,7 @@ it('is of one moment, whatever is committed while it is made', async () => {
           const answer = await moment.rows<Row>(...asked);
           if (!committed) {
             committed = true;
-            await commit(stage, [created(stage.buyer(6), a(2, 1)), { type: 'sale.paused', ...answered, key: requestKey(stage.buyer(6)) }]);
+            await commit(stage, [created(stage.buyer(6), a(2, 1)), closed(stage.buyer(6))]);
           }
           return answer;
         };
@@ -328,7 +329,7 @@ it('is of one moment, whatever is committed while it is made', async () => {
     fairness: { requests: 9 },
   });
   expect(await reportOf(stage.sale)).toMatchObject({
-    status: 'paused',
+    status: 'closed',
     seq: seqBefore + 2,
     items: [{ held: 2 }],
     fairness: { requests: 11 },
