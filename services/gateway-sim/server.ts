@@ -14,8 +14,11 @@ const silenceMsMax = 120_000;
 /** Longer than a client keeps an idle connection, so that it is the client who closes it. */
 const keepAliveMs = 65_000;
 
+/** More than the dearest order there can be: 20 lines of 100 units at 1,000,000,000 each. */
+const amountMax = 1_000_000_000_000_000;
+
 const ChargeBody = z.strictObject({
-  amount: z.int().min(0).max(1_000_000_000_000),
+  amount: z.int().min(1).max(amountMax),
   currency: z.string().regex(/^[A-Z]{3}$/),
   payment_method_id: z.string().min(1).max(255),
   reference: z.string().min(1).max(255),

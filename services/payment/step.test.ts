@@ -58,6 +58,16 @@ const CASES: Case[] = [
   { name: 'refused', payment: due, charge: { kind: 'refused', code: 'http_404' }, expected: ['charge', 'record charge_given_up'] },
   { name: 'the last try ended with its process', payment: { ...due, call: null, tries: 10 }, expected: ['record charge_given_up'] },
   {
+    name: 'nothing to pay',
+    payment: { ...due, amount: 0 },
+    expected: ['record charge_captured', `enqueue payment.succeeded free:${due.orderId}`, 'record success_reported'],
+  },
+  {
+    name: 'nothing to pay back',
+    payment: { ...refundDue, amount: 0, chargeId: `free:${due.orderId}` },
+    expected: ['record refund_made', `enqueue refund.completed free:${due.orderId}`, 'record refund_reported'],
+  },
+  {
     name: 'its order had failed before the first call',
     payment: { ...due, call: null, tries: 0, cameTooLate: true },
     expected: ['record charge_not_made', 'enqueue payment.failed gave_up', 'record failure_reported'],

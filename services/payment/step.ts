@@ -91,12 +91,14 @@ async function call(payment: DuePayment, ports: StepPorts): Promise<RecordedFact
 
 async function charge(payment: DuePayment, gateway: StepPorts['gateway']): Promise<ChargeOutcome> {
   const { orderId, amount, currency, paymentMethodId, traceparent } = payment;
+  if (amount === 0) return { kind: 'captured', chargeId: freeOf(orderId) };
   if (paymentMethodId === null) return { kind: 'refused', code: 'order_not_in_ledger' };
   return gateway.charge({ orderId, amount, currency, paymentMethodId, ...(traceparent === null ? {} : { traceparent }) });
 }
 
 async function refund(payment: DuePayment, gateway: StepPorts['gateway']): Promise<RefundOutcome & { readonly chargeId?: string }> {
   const { orderId, traceparent } = payment;
+  if (payment.amount === 0) return { kind: 'refunded', refundId: freeOf(orderId) };
   let chargeId = payment.chargeId;
   if (chargeId === null) {
     try {
@@ -107,4 +109,9 @@ async function refund(payment: DuePayment, gateway: StepPorts['gateway']): Promi
     if (chargeId === null) return { kind: 'refused', code: 'charge_not_found' };
   }
   return { ...(await gateway.refund({ orderId, chargeId, ...(traceparent === null ? {} : { traceparent }) })), chargeId };
+}
+
+/** Gateways refuse to charge nothing, and need not be asked: an order that costs nothing is paid. */
+function freeOf(orderId: string): string {
+  return `free:${orderId}`;
 }
