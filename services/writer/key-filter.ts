@@ -44,15 +44,18 @@ export function createKeyFilter(): KeyFilter {
     mayHold(id) {
       const start = word(id, 0);
       const step = word(id, 24) | 1;
-      return layers.some((layer) => {
-        for (let probe = 0, at = start; probe < probes; probe++, at = (at + step) >>> 0) {
-          const bit = at & layer.bitMask;
-          if (((layer.words[bit >>> 5] ?? 0) & (1 << (bit & 31))) === 0) return false;
-        }
-        return true;
-      });
+      for (const layer of layers) if (layerMayHold(layer, start, step)) return true;
+      return false;
     },
   };
+}
+
+function layerMayHold({ words, bitMask }: Layer, start: number, step: number): boolean {
+  for (let probe = 0, at = start; probe < probes; probe++, at = (at + step) >>> 0) {
+    const bit = at & bitMask;
+    if (((words[bit >>> 5] ?? 0) & (1 << (bit & 31))) === 0) return false;
+  }
+  return true;
 }
 
 function createLayer(idsMax: number): Layer {

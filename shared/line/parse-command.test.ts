@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { Command } from '#schemas/command.ts';
 import { encodeCommand } from './encode.ts';
-import { isPlainReservation, parseCommand } from './parse-command.ts';
+import { parseCommand } from './parse-command.ts';
+import { readUsualReservation } from './usual-reservation.ts';
 
 const uuid = '01234567-89ab-8def-8123-456789abcdef';
 const reservation = {
@@ -140,19 +141,43 @@ it('takes a reservation without the schema only where the schema takes it too, a
     const content = JSON.stringify({ ...reservation, ...change, ...(some === undefined ? {} : { items: some }) });
     return content;
   });
-  let plain = 0;
+  let usual = 0;
   fc.assert(
     fc.property(candidate, (text) => {
-      fc.pre(!text.includes('\\u'));
-      const content = JSON.parse(text) as unknown;
-      const schema = Command.safeParse(content);
-      if (isPlainReservation(content)) {
-        plain += 1;
-        expect(schema).toEqual({ success: true, data: content });
-      }
+      const read = readUsualReservation(text);
+      if (read === null) return;
+      usual += 1;
+      expect(Command.safeParse(JSON.parse(text))).toEqual({ success: true, data: read });
     }),
     { numRuns: 4_000 },
   );
-  expect(plain).toBeGreaterThan(50);
-  expect(isPlainReservation(reservation)).toBe(true);
+  expect(usual).toBeGreaterThan(50);
+});
+
+it.each<[string, object]>([
+  ['the least', { traceparent: undefined, reply_to: undefined }],
+  ['all there is', {}],
+  ['text that is not ASCII', { request_id: 'zürich 😀' }],
+  [
+    'two items',
+    {
+      items: [
+        { sku: 'a', quantity: 100 },
+        { sku: 'b.c:d-e_f', quantity: 10 },
+      ],
+    },
+  ],
+])('takes a reservation with %s without the schema, as our API writes it', (_, changes) => {
+  const command = { ...reservation, ...changes } as unknown as Command;
+  const text = encodeCommand(command).toString();
+  expect(readUsualReservation(text)).toEqual(JSON.parse(text));
+  expect(parseCommand(Buffer.from(text))).toEqual({ ok: true, command: JSON.parse(text) as unknown });
+});
+
+it('keeps the items of one reservation apart from those of the next', () => {
+  const [one, two, again] = [1, 2, 1].map((quantity) =>
+    readUsualReservation(JSON.stringify({ ...reservation, items: [{ sku: 'a', quantity }] })),
+  );
+  expect([one?.items, two?.items, again?.items].map((items) => items?.[0]?.quantity)).toEqual([1, 2, 1]);
+  expect(() => one?.items.push({ sku: 'b' as never, quantity: 1 })).toThrow();
 });
