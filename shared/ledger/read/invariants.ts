@@ -9,7 +9,7 @@ import type { Statement } from './reads.ts';
 const violationsMax = 5;
 
 /** `null`: the tables alone cannot tell; `detail` says what checks it. */
-export interface InvariantCheck {
+interface InvariantCheck {
   readonly id: string;
   /** Its `$1`, where it has one, is the sale's number. */
   readonly statement: Statement | null;

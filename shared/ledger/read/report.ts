@@ -106,7 +106,7 @@ export interface SaleFigures extends Availability {
   readonly invariants: readonly Invariant[];
 }
 
-export interface Invariant {
+interface Invariant {
   readonly id: string;
   readonly holds: boolean;
   readonly checked: boolean;
