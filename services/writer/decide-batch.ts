@@ -89,7 +89,8 @@ export function decideBatch(
       const at = record.timestamp > lastAt ? record.timestamp : lastAt;
       const command = parsed.ok ? parsed.command : undefined;
       const own = command === undefined ? undefined : sales.get(command.sale_id);
-      if (command !== undefined && own !== undefined && (command.type === 'sale.schedule' || statusOf(own.state) !== null)) {
+      const isScheduled = own !== undefined && (command?.type === 'sale.schedule' || statusOf(own.state) !== null);
+      if (command !== undefined && own !== undefined && isScheduled && !sales.hasKeyOfAnother(own, command)) {
         const advanced = advance(own.state, { offset, at, command });
         const batch = take(own, advanced, offset);
         if (command.type === 'checkout.request') {

@@ -181,6 +181,22 @@ test('with no active sale a record that belongs to none is passed, logged and an
   expect(row(world)?.nextOffset).toBe(4);
 });
 
+test('a key that another sale of the line has is malformed, not a crash', async () => {
+  const { world } = await openSale();
+  const other = 'sale-2' as SaleId;
+  world.database.createLine(other, P);
+  world.append(P, schedule(5, {}, other));
+  await world.time.pass(300);
+  world.append(P, reserve('ann'));
+  world.append(P, reserve('ann', 1, other));
+  world.append(P, reserve('bob', 1, other));
+  await world.time.pass(300);
+  expect(world.crashes).toEqual([]);
+  expect(types(world).slice(2)).toEqual(['reservation.created']);
+  expect(types(world, other).slice(2)).toEqual(['reservation.rejected:malformed', 'reservation.created']);
+  expect(answers(world, 'bob')).toHaveLength(1);
+});
+
 test('a settled sale leaves memory, and comes back when something refers to it', async () => {
   const { world, writer } = await openSale();
   world.append(P, changeStatus('sale.close'));

@@ -1,9 +1,10 @@
+import type { Command } from '#schemas/command.ts';
 import type { Partition, SaleId, SaleNo, Seq } from '#schemas/ids.ts';
 import { TerminalFault } from '#shared/faults/faults.ts';
 import type { LoadedSale, WriterLedger } from '#shared/ledger/ledger.ts';
 import { EMPTY_HEAD } from '#shared/proof/seal.ts';
 import { checkInvariants } from '#shared/sale/check-invariants.ts';
-import { forget } from '#shared/sale/learn.ts';
+import { forget, isAnswered } from '#shared/sale/learn.ts';
 import { restore } from '#shared/sale/restore.ts';
 import { initialState, isSettled, seqOf, statusOf, type SaleState } from '#shared/sale/state.ts';
 import { createKeyFilter, type KeyFilter } from './key-filter.ts';
@@ -30,6 +31,8 @@ export interface HotSales {
   readonly get: (saleId: SaleId) => HotSale | undefined;
   /** Brings a sale into memory; undefined: this line has no such sale. Not for one that is in memory. */
   readonly load: (saleId: SaleId) => Promise<HotSale | undefined>;
+  /** Whether the command's key was decided in another sale that is in memory: keys are one namespace, in the ledger too. */
+  readonly hasKeyOfAnother: (own: HotSale, command: Command) => boolean;
   /** Where the line puts what belongs to no sale: the newest that is scheduled and not settled. */
   readonly active: () => HotSale | undefined;
   /** So much is remembered that `forgetCommitted` should be called soon. */
@@ -93,6 +96,12 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
       };
       sales.set(saleId, unborn);
       return unborn;
+    },
+    hasKeyOfAnother(own, command) {
+      // Nearly always there is one sale.
+      if (sales.size === 1 || isAnswered(own.state, command)) return false;
+      for (const sale of sales.values()) if (sale !== own && isAnswered(sale.state, command)) return true;
+      return false;
     },
     active() {
       let newest: HotSale | undefined;

@@ -43,6 +43,13 @@ export function unknownTo(state: SaleState, command: Command): Unknown {
   }
 }
 
+/** Whether memory has the decision about the command's key; false for a command without one. */
+export function isAnswered(state: SaleState, command: Command): boolean {
+  if (!('fingerprint' in command)) return false;
+  if (command.type === 'reservation.create') return state.decisions.has(command.reservation_id);
+  return state.decisions.has(command.type === 'checkout.request' ? command.order_id : command.key);
+}
+
 /**
  * Takes in what the ledger answered, right before the batch that asked is advanced.
  * What memory knows already is as new or newer and stays.
