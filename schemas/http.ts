@@ -105,6 +105,8 @@ export const SaleAnswer = z.strictObject({
   waitlist_limit: z.int(),
   late_payment: z.enum(['refund', 'reacquire']),
   on_payment_failure: z.enum(['keep_hold', 'release']),
+  /** Only in a 202: of the request that is not decided yet. */
+  queue: queue.optional(),
   seq: z.int(),
   created_at: answeredTime,
 });
@@ -112,6 +114,9 @@ export const SaleAnswer = z.strictObject({
 export const AvailabilityItem = z.strictObject({ sku: z.string(), total: z.int(), held: z.int(), sold: z.int(), available: z.int() });
 export const AvailabilityAnswer = z.strictObject({ sale_id: id, status: SaleStatus, as_of_seq: z.int(), items: z.array(AvailabilityItem) });
 export const StockAnswer = z.strictObject({ sale_id: id, delta: z.int(), seq: z.int(), ...AvailabilityItem.shape });
+
+/** A change of stock that is not decided yet. */
+export const StockQueued = z.strictObject({ sale_id: id, sku: z.string(), delta: z.int(), status: z.literal('queued'), queue });
 
 export const ReservationAnswer = z.strictObject({
   id,
@@ -130,6 +135,7 @@ export const ReservationAnswer = z.strictObject({
   created_at: answeredTime,
 });
 
+/** An order that was told 202 and refused by the line is `failed` under its id; lists hold those that were made. */
 export const OrderAnswer = z.strictObject({
   id,
   reservation_id: id,
@@ -141,6 +147,8 @@ export const OrderAnswer = z.strictObject({
   /** Minor units. Absent while neither the reservation nor the order is decided. */
   amount: z.int().optional(),
   currency: z.string().optional(),
+  /** In a 202, and while it is not decided. */
+  queue: queue.optional(),
   seq: z.int().optional(),
   created_at: answeredTime,
 });

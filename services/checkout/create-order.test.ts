@@ -1,4 +1,5 @@
 import type { Event } from '#schemas/event.ts';
+import { OrderAnswer } from '#schemas/http.ts';
 import type { EpochMs, Offset, OrderId, Partition, ReservationId, SaleId, UserRef } from '#schemas/ids.ts';
 import type { Note202 } from '#shared/http/answered-202.ts';
 import type { Awaited } from '#shared/http/await-decision.ts';
@@ -52,6 +53,7 @@ function setUp(row: OrderRow | null = null) {
     },
     reservations: { byId: async () => reservation, byIds: async () => new Map(), ofUser: async () => [] },
     orders: { byId: async () => state.row, byIds: async () => new Map(), ofUser: async () => [] },
+    progress: async (_partition, offset) => ({ offset, ahead: 3, estimated_wait_ms: 2_500 }),
     claimOrderKey: async () => card.saleNo,
     findDecision: async () => null,
     settled: { until: async () => state.row, waiting: () => 0, stop: () => undefined },
@@ -136,5 +138,39 @@ describe('a payment that failed, and was told so', () => {
   test('an order that was paid in time is 201 each time', async () => {
     const { post } = setUp({ ...order, status: 'paid' });
     for (const replayed of [false, true]) expect(await post(decided(event, replayed), 'wait=20')).toMatchObject({ status: 201, replayed });
+  });
+});
+
+describe('202 says where the order is found, when, and its place in the line', () => {
+  test.each([undefined, 'wait=1', 'respond-async'])('undecided (Prefer: %s)', async (prefer) => {
+    const { post } = setUp();
+    const first = await post(undecided, prefer);
+    expect(first).toMatchObject({
+      status: 202,
+      body: {
+        id: expect.any(String),
+        status: 'pending',
+        amount: 250,
+        currency: 'EUR',
+        queue: { offset: 7, ahead: 3, estimated_wait_ms: 2_500 },
+      },
+      headers: { location: `/v1/orders/${first.body['id'] as string}`, 'retry-after': '3' },
+    });
+    OrderAnswer.parse(first.body);
+  });
+
+  test('decided, and the payment not yet', async () => {
+    const { post } = setUp(order);
+    const { body, headers } = await post(decided({ ...accepted, respond_async: true }, false));
+    expect(body).toMatchObject({ queue: { offset: 7, ahead: 0, estimated_wait_ms: 0 } });
+    expect(headers).toMatchObject({ 'retry-after': '1' });
+    OrderAnswer.parse(body);
+  });
+
+  test('refused in the end: with what it would have cost', async () => {
+    const { post } = setUp();
+    await post(undecided);
+    const { body } = await post(decided({ ...refused, respond_async: true }, true));
+    expect(OrderAnswer.parse(body)).toMatchObject({ status: 'failed', amount: 250, currency: 'EUR' });
   });
 });

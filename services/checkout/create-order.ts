@@ -12,16 +12,18 @@ import { requiredIdempotencyKey } from '#shared/http/idempotency.ts';
 import { preferenceOf, type Preference } from '#shared/http/prefer.ts';
 import { problem } from '#shared/http/problem.ts';
 import { keyReused, requestRefused } from '#shared/http/refusals.ts';
+import { retryAfterOf } from '#shared/http/retry-after.ts';
 import { callerOf, type Exchange } from '#shared/http/route.ts';
 import type { Submit } from '#shared/http/submit.ts';
 import { validated } from '#shared/http/validate.ts';
-import { amountOf, orderOfEvent, orderOfNote, orderOfRow } from '#shared/http/views.ts';
+import { amountOf, DECIDED_PLACE, orderOfEvent, orderOfNote, orderOfRow } from '#shared/http/views.ts';
 import type { FoundDecision } from '#shared/ledger/read/decisions.ts';
 import type { OrderReads, OrderRow } from '#shared/ledger/read/orders.ts';
+import type { createProgress, LinePlace } from '#shared/ledger/read/progress.ts';
 import { isUuid, type ReservationReads } from '#shared/ledger/read/reservations.ts';
 import type { SaleCard, SaleCards } from '#shared/ledger/read/sale-card.ts';
 import type { Place } from '#shared/line/line.ts';
-import { refusedAfter202 } from './refused-order.ts';
+import { refusedAfter202, type Price } from './refused-order.ts';
 
 export interface CreateOrderPorts {
   readonly cards: SaleCards;
@@ -30,6 +32,7 @@ export interface CreateOrderPorts {
   readonly reservations: ReservationReads;
   readonly orders: OrderReads;
   readonly claimOrderKey: (key: RequestKey, saleNo: SaleNo) => Promise<SaleNo>;
+  readonly progress: ReturnType<typeof createProgress>;
   readonly findDecision: (id: OrderId) => Promise<FoundDecision | null>;
   /** Waits until an order is no longer pending. */
   readonly settled: ChangeWaiter<OrderRow>;
@@ -55,7 +58,7 @@ const REPLAYED = { 'idempotent-replayed': 'true' };
 
 /** `POST /v1/orders`. */
 export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange) => Promise<Outcome> {
-  const { cards, submit, notes, reservations, orders, claimOrderKey, findDecision, settled } = ports;
+  const { cards, submit, notes, reservations, orders, claimOrderKey, progress, findDecision, settled } = ports;
 
   return async (exchange) => {
     const caller = callerOf(exchange);
@@ -117,7 +120,7 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
     const [decision, note] = await Promise.all([findDecision(asked.id), notes.recall(asked.id)]);
     if (decision !== null)
       return decision.fingerprint === asked.print ? answerOf(asked, JSON.parse(decision.leaf) as Event, true) : keyReused();
-    if (note !== null) return note.fingerprint === asked.print ? accepted(asked, orderOfNote(asked.id, note), true) : keyReused();
+    if (note !== null) return note.fingerprint === asked.print ? queuedAnswer(asked, note, true) : keyReused();
     return queued(asked, await submit.only(asked.card, commandOf(asked, undefined)));
   }
 
@@ -127,13 +130,13 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
     if (event.type === 'request.rejected') {
       // Only a note says that 202 was told: the command cannot know whether its refusal was waited for.
       if (replayed && event.reason !== 'idempotency_conflict' && (await notes.recall(asked.id)) !== null)
-        return json(200, refusedAfter202(event), REPLAYED);
+        return json(200, refusedAfter202(event, priceOf(asked)), REPLAYED);
       return withHeaders(requestRefused(event), headers);
     }
     if (event.type !== 'checkout.requested')
       throw new Error(`an order was answered by the event ${event.type}, seq ${event.seq} of sale ${event.sale_id}`);
     const pending = orderOfEvent(event);
-    if (!replayed && !asked.preference.explicitWait) return accepted(asked, pending, false);
+    if (!replayed && !asked.preference.explicitWait) return accepted(asked, pending, decidedPlace(event), false);
     const toldBefore = replayed && (event.respond_async || (await notes.recall(asked.id)) !== null);
     // Whose first request waited for the payment is given that result, so a retry waits for it too.
     const order =
@@ -160,23 +163,37 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
       const { amount, currency, offset } = event;
       await notes.note(asked.id, { ...noteOf(asked, { partition: asked.card.partition, offset: offset }), amount, currency });
     }
-    return accepted(asked, orderOfEvent(event), replayed);
+    return accepted(asked, orderOfEvent(event), decidedPlace(event), replayed);
   }
 
   async function queued(asked: Asked, place: Place): Promise<Outcome> {
     const note = noteOf(asked, place);
     const earlier = await notes.note(asked.id, note);
-    return accepted(asked, orderOfNote(asked.id, earlier ?? note), earlier !== null);
+    return queuedAnswer(asked, earlier ?? note, earlier !== null);
+  }
+
+  async function queuedAnswer(asked: Asked, note: Note202, replayed: boolean): Promise<Outcome> {
+    const queue = await progress(note.partition, note.offset);
+    // What is known of the reservation by now may not have been when the note was made.
+    return accepted(asked, orderOfNote(asked.id, { ...note, ...priceOf(asked) }, queue), queue, replayed);
   }
 }
 
 const locationOf = (id: string): string => `/v1/orders/${id}`;
 
-function accepted(asked: Asked, order: object, replayed: boolean): Outcome {
-  return json(202, order, { location: locationOf(asked.id), 'retry-after': '1', ...(replayed ? REPLAYED : {}) });
+const decidedPlace = ({ offset }: Event): LinePlace => ({ offset, ...DECIDED_PLACE });
+
+function accepted(asked: Asked, order: object, queue: LinePlace, replayed: boolean): Outcome {
+  const headers = { location: locationOf(asked.id), 'retry-after': retryAfterOf(queue), ...(replayed ? REPLAYED : {}) };
+  return json(202, { ...order, queue }, headers);
 }
 
-function noteOf({ card, caller, print, exchange, reservationId, amount }: Asked, place: Place): Note202 {
+function priceOf({ amount, card }: Asked): Price | null {
+  return amount === null ? null : { amount, currency: card.currency };
+}
+
+function noteOf(asked: Asked, place: Place): Note202 {
+  const { card, caller, print, exchange, reservationId } = asked;
   return {
     sale_id: card.saleId,
     user: caller.ref,
@@ -185,7 +202,7 @@ function noteOf({ card, caller, print, exchange, reservationId, amount }: Asked,
     offset: place.offset,
     accepted_at_ms: exchange.receivedAt,
     reservation_id: reservationId,
-    ...(amount === null ? {} : { amount, currency: card.currency }),
+    ...priceOf(asked),
   };
 }
 

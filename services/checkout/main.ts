@@ -4,6 +4,7 @@ import { parseEdgeConfig } from '#shared/http/edge-config.ts';
 import { openEdge, randomInstance } from '#shared/http/open-edge.ts';
 import { createClaimOrderKey } from '#shared/ledger/read/order-keys.ts';
 import { createOrderReads, type OrderRow } from '#shared/ledger/read/orders.ts';
+import { createProgress } from '#shared/ledger/read/progress.ts';
 import { createReservationReads } from '#shared/ledger/read/reservations.ts';
 import { superviseProcess } from '#shared/telemetry/lifecycle.ts';
 import { openLog } from '#shared/telemetry/log.ts';
@@ -21,6 +22,8 @@ const log = openLog({ service: SERVICE, instance, level: config.LOG_LEVEL });
 const edge = openEdge({ service: SERVICE, config, instance, log });
 const { cards, submit, notes, reads, onFault } = edge;
 const orders = createOrderReads(reads);
+const reservations = createReservationReads(reads);
+const progress = createProgress(reads);
 const settled = createChangeWaiter<OrderRow>({
   read: orders.byIds,
   settled: (order) => order.status !== 'pending',
@@ -35,13 +38,14 @@ const service = edge.serve(
       cards,
       submit,
       notes,
-      reservations: createReservationReads(reads),
+      reservations,
       orders,
       claimOrderKey: createClaimOrderKey(reads),
+      progress,
       findDecision,
       settled,
     }),
-    orders: createOrderReaders({ notes, orders, findDecision, settled }),
+    orders: createOrderReaders({ cards, notes, reservations, orders, progress, findDecision, settled }),
   }),
 );
 

@@ -1,5 +1,6 @@
 import type { Event } from '#schemas/event.ts';
 import type { OrderId, UserRef } from '#schemas/ids.ts';
+import { assert } from '#shared/faults/assert.ts';
 import { json, type Outcome } from '#shared/http/answer.ts';
 import type { ChangeWaiter } from '#shared/http/await-change.ts';
 import type { Notes202 } from '#shared/http/answered-202.ts';
@@ -7,15 +8,20 @@ import { pageOf } from '#shared/http/cursor.ts';
 import { problem, type Problem } from '#shared/http/problem.ts';
 import { pageAsked, waitAsked } from '#shared/http/query.ts';
 import { callerOf, param, type Exchange } from '#shared/http/route.ts';
-import { orderOfNote, orderOfRow } from '#shared/http/views.ts';
+import { amountOf, orderOfNote, orderOfRow } from '#shared/http/views.ts';
 import type { FoundDecision } from '#shared/ledger/read/decisions.ts';
 import type { OrderReads, OrderRow } from '#shared/ledger/read/orders.ts';
-import { isUuid } from '#shared/ledger/read/reservations.ts';
-import { refusedAfter202 } from './refused-order.ts';
+import type { createProgress } from '#shared/ledger/read/progress.ts';
+import { isUuid, type ReservationReads } from '#shared/ledger/read/reservations.ts';
+import type { SaleCards } from '#shared/ledger/read/sale-card.ts';
+import { refusedAfter202, type Price } from './refused-order.ts';
 
 export interface OrderPorts {
   readonly notes: Notes202;
+  readonly cards: SaleCards;
+  readonly reservations: ReservationReads;
   readonly orders: OrderReads;
+  readonly progress: ReturnType<typeof createProgress>;
   readonly findDecision: (id: OrderId) => Promise<FoundDecision | null>;
   readonly settled: ChangeWaiter<OrderRow>;
 }
@@ -24,13 +30,26 @@ const ABSENT: Problem = problem('not_found', 'there is no such order');
 const PRIVATE = { 'cache-control': 'private, no-store' };
 
 /** Reading orders; another user's are not there. */
-export function createOrderReaders({ notes, orders, findDecision, settled }: OrderPorts) {
+export function createOrderReaders({ cards, notes, reservations, orders, progress, findDecision, settled }: OrderPorts) {
   /** What there is of an order that has no row: told 202 and in the line, or told 202 and then refused. */
   async function withoutRow(id: string, user: UserRef): Promise<object | null> {
     const [decision, note] = await Promise.all([findDecision(id as OrderId), notes.recall(id)]);
     const event = decision === null ? null : (JSON.parse(decision.leaf) as Event);
-    if (event?.type === 'request.rejected' && event.request === 'checkout.request' && event.user === user) return refusedAfter202(event);
-    return note?.user === user && note.reservation_id !== undefined ? orderOfNote(id, note) : null;
+    if (event?.type === 'request.rejected' && event.request === 'checkout.request' && event.user === user) {
+      return refusedAfter202(event, await priceOf(event.reservation_id, user));
+    }
+    if (note?.user !== user || note.reservation_id === undefined) return null;
+    const price = note.amount === undefined ? await priceOf(note.reservation_id, user) : null;
+    return orderOfNote(id, { ...note, ...price }, await progress(note.partition, note.offset));
+  }
+
+  /** What the caller's own reservation costs, where it is decided. */
+  async function priceOf(reservationId: string | undefined, user: UserRef): Promise<Price | null> {
+    const row = reservationId === undefined ? null : await reservations.byId(reservationId);
+    if (row?.user_ref !== user) return null;
+    const card = await cards.find(row.sale_id);
+    assert(card !== null, 'a reservation has a sale');
+    return { amount: amountOf(card, row.items), currency: card.currency };
   }
 
   /** `GET /v1/orders/{id}?wait=N`: the wait ends when it is pending no longer. */
@@ -51,7 +70,7 @@ export function createOrderReaders({ notes, orders, findDecision, settled }: Ord
     return json(200, order, PRIVATE);
   }
 
-  /** `GET /v1/orders?limit=&cursor=`: the caller's own, newest first. */
+  /** `GET /v1/orders?limit=&cursor=`: the caller's own that were made, newest first; what the line refused is found by its id only. */
   async function list(exchange: Exchange): Promise<Outcome> {
     const { ref } = callerOf(exchange);
     const { limit, after } = pageAsked(exchange.query, isUuid);

@@ -11,6 +11,7 @@ import { requiredIdempotencyKey } from '#shared/http/idempotency.ts';
 import { preferenceOf, type Preference } from '#shared/http/prefer.ts';
 import { problem } from '#shared/http/problem.ts';
 import { keyReused, reservationRefused } from '#shared/http/refusals.ts';
+import { retryAfterOf } from '#shared/http/retry-after.ts';
 import { callerOf, param, type Exchange } from '#shared/http/route.ts';
 import type { Submit } from '#shared/http/submit.ts';
 import { validated } from '#shared/http/validate.ts';
@@ -119,7 +120,7 @@ export function createReservationHandler(ports: CreateReservationPorts): (exchan
     const queue = await progress(note.partition, note.offset);
     return json(202, reservationOfNote(asked.id, note, asked.card, asked.caller.userId, queue), {
       location: locationOf(asked.id),
-      'retry-after': String(Math.min(30, Math.max(1, Math.ceil(queue.estimated_wait_ms / 1_000)))),
+      'retry-after': retryAfterOf(queue),
       ...(replayed ? REPLAYED : {}),
     });
   }

@@ -50,6 +50,7 @@ const service = edge.serve(
       cards,
       sales,
       submit,
+      progress,
       async allocateLine(saleId) {
         const line = await allocateLine(lines, saleId, config.LINE_PARTITIONS);
         return line === 'no_free_line' ? null : line;

@@ -13,6 +13,7 @@ import { preferenceOf } from '#shared/http/prefer.ts';
 import { problem, type Problem } from '#shared/http/problem.ts';
 import { pageAsked, waitAsked } from '#shared/http/query.ts';
 import { keyReused, requestRefused } from '#shared/http/refusals.ts';
+import { retryAfterOf } from '#shared/http/retry-after.ts';
 import { callerOf, param, type Exchange } from '#shared/http/route.ts';
 import type { Submit } from '#shared/http/submit.ts';
 import { validated } from '#shared/http/validate.ts';
@@ -121,8 +122,11 @@ export function createReservationHandlers(ports: ReservationPorts) {
         return keyReused();
       case 'unknown_sale':
         return ABSENT;
-      case 'undecided':
-        return json(202, await viewOf(id, own, caller), { location: `/v1/reservations/${id}`, 'retry-after': '1', ...applied });
+      case 'undecided': {
+        const queue = await progress(awaited.place.partition, awaited.place.offset);
+        const headers = { location: `/v1/reservations/${id}`, 'retry-after': retryAfterOf(queue), ...applied };
+        return json(202, { ...(await viewOf(id, own, caller)), queue }, headers);
+      }
       case 'decided': {
         const headers = awaited.replayed ? { ...applied, 'idempotent-replayed': 'true' } : applied;
         if (awaited.event.type === 'request.rejected') return withHeaders(requestRefused(awaited.event), headers);

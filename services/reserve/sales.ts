@@ -11,9 +11,11 @@ import { preferenceOf } from '#shared/http/prefer.ts';
 import { problem } from '#shared/http/problem.ts';
 import { oneOf, pageAsked } from '#shared/http/query.ts';
 import { keyReused, requestRefused } from '#shared/http/refusals.ts';
+import { retryAfterOf } from '#shared/http/retry-after.ts';
 import { callerOf, param, type Exchange } from '#shared/http/route.ts';
 import type { KeyedCommand, LineOfSale, Submit } from '#shared/http/submit.ts';
 import { validated } from '#shared/http/validate.ts';
+import type { createProgress, LinePlace } from '#shared/ledger/read/progress.ts';
 import type { SaleCards } from '#shared/ledger/read/sale-card.ts';
 import type { SaleReads } from '#shared/ledger/read/sales.ts';
 import { availabilityItem, saleListView, saleView } from './sale-view.ts';
@@ -24,6 +26,7 @@ export interface SalePorts {
   readonly cards: SaleCards;
   readonly sales: SaleReads;
   readonly submit: Submit;
+  readonly progress: ReturnType<typeof createProgress>;
   /** A line of its own for a new sale, the same one for the same id; null where all are taken. */
   readonly allocateLine: (saleId: SaleId) => Promise<AllocatedLine | null>;
 }
@@ -41,7 +44,7 @@ const STATUS_AFTER: Partial<Record<Event['type'], SaleStatus>> = {
 const NO_SALE = problem('sale_not_found', 'no sale has this id');
 
 /** The calls on sales: anyone reads, operators write. */
-export function createSaleHandlers({ cards, sales, submit, allocateLine }: SalePorts) {
+export function createSaleHandlers({ cards, sales, submit, progress, allocateLine }: SalePorts) {
   /** Puts an operator's request in the line and renders its decision by `answerOf`. */
   async function decide(
     exchange: Exchange,
@@ -50,7 +53,7 @@ export function createSaleHandlers({ cards, sales, submit, allocateLine }: SaleP
     print: Fingerprint,
     command: (replyTo: string) => KeyedCommand,
     answerOf: (event: Event) => Promise<Outcome> | Outcome,
-    undecided: () => Promise<Outcome> | Outcome,
+    undecided: (queue: LinePlace) => Promise<Outcome> | Outcome,
   ): Promise<Outcome> {
     const preference = preferenceOf(exchange.request.headers['prefer']);
     const awaited = await submit.andWait(
@@ -65,8 +68,10 @@ export function createSaleHandlers({ cards, sales, submit, allocateLine }: SaleP
         return keyReused();
       case 'unknown_sale':
         return NO_SALE;
-      case 'undecided':
-        return withHeaders(await undecided(), { 'retry-after': '1', ...applied });
+      case 'undecided': {
+        const queue = await progress(awaited.place.partition, awaited.place.offset);
+        return withHeaders(await undecided(queue), { 'retry-after': retryAfterOf(queue), ...applied });
+      }
       case 'decided': {
         const { event } = awaited;
         const outcome = event.type === 'request.rejected' ? requestRefused(event) : await answerOf(event);
@@ -113,8 +118,10 @@ export function createSaleHandlers({ cards, sales, submit, allocateLine }: SaleP
         const facts = { sale_id: saleId, status, seq: event.seq, terms: event.terms, created_at_ms: Date.parse(event.at) } as const;
         return json(201, saleView(facts, null), location);
       },
-      () =>
-        json(202, saleView({ sale_id: saleId, status: 'scheduled', seq: 0, terms, created_at_ms: exchange.receivedAt }, null), location),
+      (queue) => {
+        const facts = { sale_id: saleId, status: 'scheduled', seq: 0, terms, created_at_ms: exchange.receivedAt } as const;
+        return json(202, { ...saleView(facts, null), queue }, location);
+      },
     );
   }
 
@@ -127,22 +134,23 @@ export function createSaleHandlers({ cards, sales, submit, allocateLine }: SaleP
     if (card === null) return NO_SALE;
     const key = requestKey(operator.ref, `/v1/sales/${card.saleId}/${transition}`, idempotencyKey);
     const print = fingerprint([TRANSITIONS[transition]]);
-    const now = async (status: SaleStatus | undefined, seq: number | undefined) => {
-      const sale = await sales.byId(card.saleId);
-      if (sale === null) return NO_SALE;
-      return json(status === undefined ? 202 : 200, saleView({ ...sale, status: status ?? sale.status, seq: seq ?? sale.seq }, sale.items));
-    };
     return decide(
       exchange,
       card,
       key,
       print,
       (replyTo) => ({ ...envelope(exchange, card.saleId, key, print, replyTo), type: TRANSITIONS[transition] }),
-      (event) => {
+      async (event) => {
         const status = STATUS_AFTER[event.type];
-        return status === undefined ? unexpected(event) : now(status, event.seq);
+        if (status === undefined) return unexpected(event);
+        const sale = await sales.byId(card.saleId);
+        return sale === null ? NO_SALE : json(200, saleView({ ...sale, status, seq: event.seq }, sale.items));
       },
-      () => now(undefined, undefined),
+      async (queue) => {
+        const sale = await sales.byId(card.saleId);
+        if (sale === null) return NO_SALE;
+        return json(202, { ...saleView(sale, sale.items), queue }, { location: `/v1/sales/${card.saleId}` });
+      },
     );
   }
 
@@ -166,7 +174,8 @@ export function createSaleHandlers({ cards, sales, submit, allocateLine }: SaleP
         const counts = event.counts[event.sku]!;
         return json(200, { sale_id: card.saleId, delta, seq: event.seq, ...availabilityItem({ sku, ...counts }) });
       },
-      () => json(202, { sale_id: card.saleId, sku, delta, status: 'queued' }, { location: `/v1/sales/${card.saleId}/availability` }),
+      (queue) =>
+        json(202, { sale_id: card.saleId, sku, delta, status: 'queued', queue }, { location: `/v1/sales/${card.saleId}/availability` }),
     );
   }
 

@@ -12,7 +12,8 @@ import type { Note202 } from './answered-202.ts';
 
 type EventOf<Type extends Event['type']> = Extract<Event, { type: Type }>;
 
-const DECIDED_PLACE = { ahead: 0, estimated_wait_ms: 0 };
+/** Of what the line has come to. */
+export const DECIDED_PLACE = { ahead: 0, estimated_wait_ms: 0 };
 
 function priced(card: SaleCard, items: readonly RequestedItem[]): object[] {
   return items.map(({ sku, quantity }) => ({ sku, quantity, unit_price: card.prices.get(sku) ?? 0, currency: card.currency }));
@@ -109,13 +110,14 @@ export function orderOfEvent(event: EventOf<'checkout.requested'>): object {
 }
 
 /** An order that is still in the line. */
-export function orderOfNote(id: string, note: Note202): object {
+export function orderOfNote(id: string, note: Note202, queue: LinePlace): object {
   return {
     id,
     reservation_id: note.reservation_id,
     sale_id: note.sale_id,
     status: 'pending',
     ...(note.amount === undefined ? {} : { amount: note.amount, currency: note.currency }),
+    queue,
     created_at: utcTime(note.accepted_at_ms as EpochMs),
   };
 }

@@ -1,4 +1,4 @@
-import { SaleAnswer, SaleReport } from '#schemas/http.ts';
+import { SaleAnswer, SaleReport, StockQueued } from '#schemas/http.ts';
 import {
   auditor,
   broken,
@@ -14,6 +14,7 @@ import {
   report,
   reserve,
   terms,
+  type Reply,
 } from './http-api.ts';
 
 /** Sales by HTTP, on a running stack. */
@@ -211,4 +212,50 @@ test('the type of a problem opens a page about it', async () => {
   expect(page.headers.get('content-type')).toContain('text/html');
   expect(page.body).toContain('sale_not_found');
   expect((await call('GET', '/errors/nothing')).status).toBe(404);
+});
+
+describe('what is undecided at the end of the wait is 202 with Location, Retry-After and the place in the line', () => {
+  const prefer = 'wait=0';
+  const queue = { offset: expect.any(Number), ahead: expect.any(Number), estimated_wait_ms: expect.any(Number) };
+  const told = ({ status, headers, body }: Reply) => ({
+    status,
+    location: headers.get('location'),
+    retry: Number(headers.get('retry-after')) > 0,
+    applied: headers.get('preference-applied'),
+    queue: body.queue,
+  });
+  const undecided = (location: string) => ({ status: 202, location, retry: true, applied: prefer, queue });
+
+  test('a sale, its transitions and its stock', async () => {
+    const answer = await call('POST', '/v1/sales', { as: operator, key: newKey(), prefer, body: terms(notYet()) });
+    const { id } = SaleAnswer.parse(answer.body);
+    expect(told(answer)).toEqual(undecided(`/v1/sales/${id}`));
+    let status = 0;
+    for (const until = Date.now() + 10_000; status !== 200 && Date.now() < until;) status = (await call('GET', `/v1/sales/${id}`)).status;
+    let place = -1;
+    for (const transition of ['open', 'pause', 'resume']) {
+      const changed = await call('POST', `/v1/sales/${id}/${transition}`, { as: operator, key: newKey(), prefer });
+      SaleAnswer.parse(changed.body);
+      expect(told(changed)).toEqual(undecided(`/v1/sales/${id}`));
+      expect(changed.body.queue.offset).toBeGreaterThan(place);
+      place = changed.body.queue.offset as number;
+    }
+    const body = { sku: 'a', delta: 1 };
+    const stock = await call('POST', `/v1/sales/${id}/stock`, { as: operator, key: newKey(), prefer, body });
+    expect(StockQueued.parse(stock.body)).toMatchObject({ sale_id: id, sku: 'a', delta: 1, status: 'queued' });
+    expect(told(stock)).toEqual(undecided(`/v1/sales/${id}/availability`));
+    expect(stock.body.queue.offset).toBeGreaterThan(place);
+    expect(told(await call('POST', `/v1/sales/${id}/close`, { as: operator, key: newKey(), prefer }))).toEqual(
+      undecided(`/v1/sales/${id}`),
+    );
+  });
+
+  test('a cancellation: its own place, not that of the reservation', async () => {
+    const id = await newSale();
+    const as = newBuyer();
+    const held = await reserve(id, as, { sku: 'a', quantity: 1 });
+    const answer = await call('POST', `/v1/reservations/${held.body.id}/cancel`, { as, key: newKey(), prefer });
+    expect(told(answer)).toEqual(undecided(`/v1/reservations/${held.body.id}`));
+    expect(answer.body.queue.offset).toBeGreaterThan(held.body.queue.offset as number);
+  });
 });
