@@ -50,6 +50,7 @@ function setUp(row: OrderRow | null = null) {
         return earlier;
       },
       recall: async (id) => state.notes.get(id) ?? null,
+      find: async (id) => state.notes.get(id) ?? null,
     },
     reservations: { byId: async () => reservation, byIds: async () => new Map(), ofUser: async () => [] },
     orders: { byId: async () => state.row, byIds: async () => new Map(), ofUser: async () => [] },

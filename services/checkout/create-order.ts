@@ -92,7 +92,7 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
     if (!isUuid(id)) return null;
     const row = await reservations.byId(id);
     if (row !== null && row.user_ref !== caller.ref) return null;
-    const note = row === null ? await notes.recall(id) : null;
+    const note = row === null ? await notes.find(id) : null;
     if (row === null && (note?.user !== caller.ref || note.items === undefined)) return null;
     const card = await cards.find((row ?? note)!.sale_id);
     assert(card !== null, 'a reservation has a sale');

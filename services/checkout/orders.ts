@@ -33,11 +33,12 @@ const PRIVATE = { 'cache-control': 'private, no-store' };
 export function createOrderReaders({ cards, notes, reservations, orders, progress, findDecision, settled }: OrderPorts) {
   /** What there is of an order that has no row: told 202 and in the line, or told 202 and then refused. */
   async function withoutRow(id: string, user: UserRef): Promise<object | null> {
-    const [decision, note] = await Promise.all([findDecision(id as OrderId), notes.recall(id)]);
+    const decision = await findDecision(id as OrderId);
     const event = decision === null ? null : (JSON.parse(decision.leaf) as Event);
     if (event?.type === 'request.rejected' && event.request === 'checkout.request' && event.user === user) {
       return refusedAfter202(event, await priceOf(event.reservation_id, user));
     }
+    const note = await notes.find(id);
     if (note?.user !== user || note.reservation_id === undefined) return null;
     const price = note.amount === undefined ? await priceOf(note.reservation_id, user) : null;
     return orderOfNote(id, { ...note, ...price }, await progress(note.partition, note.offset));

@@ -51,7 +51,7 @@ export function createReservationHandlers(ports: ReservationPorts) {
     if (!isUuid(id)) return null;
     const row = await reservations.byId(id);
     if (row !== null) return row.user_ref === user ? { row, note: null } : null;
-    const note = await notes.recall(id);
+    const note = await notes.find(id);
     return note?.user === user && note.items !== undefined ? { row: null, note } : null;
   }
 

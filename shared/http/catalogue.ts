@@ -150,6 +150,12 @@ export const CATALOGUE = {
     'The database is away; nothing was put in the line. Send the request again with the same idempotency key after `Retry-After` seconds.',
     true,
   ),
+  queue_unavailable: entry(
+    503,
+    'What stands in the line cannot be told',
+    'The reservation or order is not decided yet, or there is none with this id: which of the two is not known while Redis is away. Ask again after `Retry-After` seconds; once it is decided it is found in any case.',
+    true,
+  ),
   no_free_line: entry(
     503,
     'Every line is in use',
