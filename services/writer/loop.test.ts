@@ -1,5 +1,6 @@
 import type { EpochMs, Offset, Partition, SaleId } from '#schemas/ids.ts';
 import type { Limits } from './ports.ts';
+import { settledSalesMax } from './sales.ts';
 import { cancel, changeStatus, checkout, paid, reserve, SALE, schedule, SKU, tick, uuid } from './testing/commands.ts';
 import { expectSound as expectSoundWorld } from './testing/sound.ts';
 import { createWorld, type Fates, type World } from './testing/world.ts';
@@ -179,6 +180,39 @@ test('with no active sale a record that belongs to none is passed, logged and an
   await world.time.pass(300);
   expect(types(world)).toEqual(['sale.scheduled', 'sale.opened', 'reservation.created']);
   expect(row(world)?.nextOffset).toBe(4);
+});
+
+test('settled sales that the line keeps referring to are loaded once, as long as they are not too many', async () => {
+  const loads: string[] = [];
+  const { world, writer } = await openSale({
+    fates: (call) => {
+      if (call === 'loadSale') loads.push(call);
+      return { ms: 1 };
+    },
+  });
+  const past = Array.from({ length: settledSalesMax + 1 }, (_, n) => `past-${String(n)}` as SaleId);
+  for (const saleId of past) {
+    world.database.createLine(saleId, P);
+    world.append(P, schedule(1, {}, saleId));
+    world.append(P, changeStatus('sale.close', saleId));
+    await world.time.pass(100);
+  }
+  const figures = () => writer.ownership.status()[0];
+  expect(figures()).toMatchObject({ figures: { hotSales: 1 } });
+  const refer = async (saleId: SaleId, name: string) => {
+    loads.length = 0;
+    world.append(P, reserve(name, 1, saleId));
+    await world.time.pass(100);
+    return loads.length;
+  };
+  expect(await refer(past[0]!, 'first')).toBe(1);
+  expect(await refer(past[0]!, 'again')).toBe(0);
+  for (const saleId of past.slice(1)) expect(await refer(saleId, saleId)).toBe(1);
+  expect(figures()).toMatchObject({ figures: { hotSales: 1 + settledSalesMax } });
+  // The one that nobody has referred to for longest has made room.
+  expect(await refer(past[1]!, 'still there')).toBe(0);
+  expect(await refer(past[0]!, 'gone')).toBe(1);
+  expectSound(world, [SALE, ...past]);
 });
 
 test('a key that another sale of the line has is malformed, not a crash', async () => {

@@ -22,9 +22,13 @@ export interface HotSale {
   remembered: number;
   /** Every id its log speaks of, where it was decided here from the beginning; a loaded sale has none and asks the ledger. */
   readonly ids: KeyFilter | null;
+  /** It was settled when it was loaded: next to nothing in memory. */
+  readonly isPast: boolean;
+  /** Rises with each use after the use of another sale. */
+  usedAt: number;
 }
 
-/** The sales of one partition that are in memory: those not settled, and settled ones while something on the line refers to them. */
+/** The sales of one partition that are in memory: those not settled, and settled ones that something on the line referred to not long ago. */
 export interface HotSales {
   /** Reads all that are not settled. TerminalFault `ledger_inconsistent` where one breaks an invariant. */
   readonly loadUnsettled: () => Promise<void>;
@@ -45,11 +49,16 @@ export interface HotSales {
   readonly count: () => number;
 }
 
+/** Past sales that stay in memory, so that what still refers to them does not load them each time. */
+export const settledSalesMax = 16;
+
 /** Settled sales and sales without a schedule that may be in memory before it is tidied. */
 const strayMax = 100;
 
 export function createHotSales(partition: Partition, ledger: WriterLedger, rememberedEventsMax: number): HotSales {
   const sales = new Map<SaleId, HotSale>();
+  let used: HotSale | undefined;
+  let uses = 0;
 
   function take(loaded: LoadedSale): HotSale {
     const state = restore(loaded.snapshot);
@@ -69,6 +78,8 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
       committedSeq: loaded.snapshot.seq,
       remembered: 0,
       ids: null,
+      isPast: isSettled(state),
+      usedAt: 0,
     };
     sales.set(sale.saleId, sale);
     return sale;
@@ -80,7 +91,14 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
     async loadUnsettled() {
       for (const loaded of await ledger.loadUnsettledSales(partition)) take(loaded);
     },
-    get: (saleId) => sales.get(saleId),
+    get(saleId) {
+      const sale = sales.get(saleId);
+      if (sale !== undefined && sale !== used) {
+        used = sale;
+        sale.usedAt = ++uses;
+      }
+      return sale;
+    },
     async load(saleId) {
       const loaded = await ledger.loadSale(partition, saleId);
       if (loaded === null) return undefined;
@@ -93,6 +111,8 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
         committedSeq: 0,
         remembered: 0,
         ids: createKeyFilter(),
+        isPast: false,
+        usedAt: 0,
       };
       sales.set(saleId, unborn);
       return unborn;
@@ -114,8 +134,11 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
       return false;
     },
     forgetCommitted() {
+      const isIdle = (sale: HotSale) => sale.committedSeq === seqOf(sale.state) && isStray(sale);
+      const past = [...sales.values()].filter((sale) => sale.isPast && isIdle(sale)).sort((a, b) => b.usedAt - a.usedAt);
+      const kept = new Set(past.slice(0, settledSalesMax));
       for (const sale of sales.values()) {
-        if (sale.committedSeq === seqOf(sale.state) && isStray(sale)) {
+        if (isIdle(sale) && !kept.has(sale)) {
           sales.delete(sale.saleId);
         } else if (sale.remembered > rememberedEventsMax) {
           forget(sale.state, sale.committedSeq);

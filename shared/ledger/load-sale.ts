@@ -74,6 +74,12 @@ async function read(client: PoolClient, partition: Partition, saleId: SaleId) {
     held: Number(held),
     sold: Number(sold),
   }));
+  if (row.settled === true) {
+    // Closed and nothing lives: no command about it needs more, and reading what was bought would take as long as its size.
+    const nothing = { live: [], orders: [], bought: [] };
+    const snapshot = { saleId, terms, status: SaleStatus.parse(row.status), seq: Number(row.seq) as Seq, items, ...nothing };
+    return { kind: 'loaded', saleNo, head: row.head, snapshot } as const;
+  }
   const parseItems = itemsParser();
   const sums = new Map<Sku, { held: number; sold: number }>(items.map(({ sku }) => [sku, { held: 0, sold: 0 }]));
   const add = (counter: 'held' | 'sold', granted: readonly RequestedItem[], times: number): number => {

@@ -446,6 +446,18 @@ describe('what was committed', () => {
     expect(contents[2]).toEqual(contents[0]);
   });
 
+  it('is loaded without its reservations and orders once it is settled', async () => {
+    const ledger = ledgerOf();
+    const { sale, epoch, partition } = await openSale(ledger, { perUser: 20 });
+    await ledger.commit(nextBatch(sale, epoch, STORY));
+    expect((await loaded(ledger, partition)).snapshot.bought).toHaveLength(1);
+    await ledger.commit(nextBatch(sale, epoch, [closed(50)], true));
+    const { snapshot, head } = await loaded(ledger, partition);
+    expect(snapshot).toMatchObject({ status: 'closed', seq: sale.seq, live: [], orders: [], bought: [] });
+    expect(snapshot.items).toHaveLength(2);
+    expect(head).toBe(sale.head);
+  });
+
   it('is found again by its keys and references', async () => {
     const ledger = ledgerOf();
     const { sale, epoch } = await openSale(ledger);

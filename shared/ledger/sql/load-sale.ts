@@ -8,11 +8,12 @@ export interface SaleHeadRow {
   readonly status: string | null;
   readonly seq: string | null;
   readonly head: string | null;
+  readonly settled: boolean | null;
   readonly terms: unknown;
 }
 
 const headText = `
-SELECT sale_no, sale_id, status, seq, encode(head, 'hex') AS head, terms
+SELECT sale_no, sale_id, status, seq, encode(head, 'hex') AS head, settled, terms
 FROM sale_lines LEFT JOIN sales USING (sale_no) LEFT JOIN sale_terms USING (sale_no)`;
 
 export function saleHead(partition: Partition, saleId: SaleId): Statement {
