@@ -40,6 +40,8 @@ export interface Tenure {
   readonly partition: Partition;
   readonly epoch: Position['epoch'];
   readonly mode: () => Mode;
+  /** Resolves once it decides, or has ended before. */
+  readonly opened: Promise<void>;
   /** Resolves once no commit of this tenure is under way. Rejects on a bug: then the process must crash. */
   readonly ended: Promise<End>;
   readonly lose: (why: string) => void;
@@ -83,6 +85,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     },
   );
   const ended = Promise.withResolvers<End>();
+  const opening = Promise.withResolvers<undefined>();
   const underWay: UnderWay[] = [];
   const parts: Part[] = [];
   let mode: Mode = 'checking';
@@ -115,6 +118,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     if (end !== undefined) return;
     end = how;
     enter('ended');
+    opening.resolve(undefined);
     callOffLazyCommit?.();
     callOffDrain?.();
     outbox?.stop();
@@ -170,6 +174,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     });
     enter('deciding');
     opened = true;
+    opening.resolve(undefined);
     line.open(partition, position.nextOffset, (records) => {
       guarded(() => {
         receive(records);
@@ -431,6 +436,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     partition,
     epoch,
     mode: () => mode,
+    opened: opening.promise,
     ended: ended.promise,
     lose: (why) => {
       finish({ kind: 'lost', why });

@@ -1,4 +1,5 @@
 import type { Epoch, EpochMs, Partition } from '#schemas/ids.ts';
+import { assert } from '#shared/faults/assert.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { Position } from '#shared/ledger/ledger.ts';
 import { beginTenure, type End, type Figures, type Mode, type Tenure } from './loop.ts';
@@ -47,7 +48,12 @@ export interface Leases {
   readonly renewEveryMs: number;
   /** How often leases of others are looked at. */
   readonly pollEveryMs: number;
+  /** Takeovers under way at once, each until its tenure decides. */
   readonly takeOversAtOnceMax: number;
+  /** A tenure that loads for longer than this no longer keeps others waiting. */
+  readonly loadPatienceMs: number;
+  /** How much longer than its lease a renewal may hang: this process may have been too busy to read the answer. */
+  readonly hangGraceMs: number;
   readonly backoffMsMin: number;
   readonly backoffMsMax: number;
 }
@@ -55,8 +61,10 @@ export interface Leases {
 export const DEFAULT_LEASES: Leases = {
   leaseMs: 2_000,
   renewEveryMs: 500,
-  pollEveryMs: 200,
-  takeOversAtOnceMax: 8,
+  pollEveryMs: 100,
+  takeOversAtOnceMax: 4,
+  loadPatienceMs: 1_000,
+  hangGraceMs: 100,
   backoffMsMin: 50,
   backoffMsMax: 5_000,
 };
@@ -89,6 +97,9 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
   let stopping = false;
   let started = false;
   let renewing = false;
+  let asking = false;
+  let takeOversUnderWay = 0;
+  let moreIsFree = false;
   let renewalAskedAt = 0 as EpochMs;
   let answeredAt: EpochMs | null = null;
   const waitingForEnd = new Set<() => void>();
@@ -105,28 +116,56 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
 
   async function poll(): Promise<void> {
     if (stopping) return;
-    if (!paused) {
-      const wanted = held.filter((entry) => entry.kind === 'standby' && entry.notBefore <= now());
-      try {
-        if (wanted.length > 0) {
-          const free = new Set(
-            await ledger.takeablePartitions(
-              wanted.map((entry) => entry.partition),
-              owner,
-            ),
-          );
-          answered();
-          const taking = wanted.filter((entry) => free.has(entry.partition));
-          for (let first = 0; first < taking.length; first += leases.takeOversAtOnceMax) {
-            await Promise.all(taking.slice(first, first + leases.takeOversAtOnceMax).map(takeOver));
-          }
-        }
-      } catch (error) {
-        if (!(error instanceof RetryableFault)) throw error;
-        log.warn({ code: error.code, err: error.message }, 'the ledger is away, waiting for it');
-      }
-    }
+    await takeNext();
     later(leases.pollEveryMs, poll);
+  }
+
+  /**
+   * Takes the first of what is free, as far as there is room. Asked anew whenever there is room again: the
+   * lease of a sale that goes on was renewed by its last commit, so it runs out after those of lines on which
+   * nothing moved, and then comes before them.
+   */
+  async function takeNext(): Promise<void> {
+    const room = leases.takeOversAtOnceMax - takeOversUnderWay;
+    const wanted = held.filter((entry) => entry.kind === 'standby' && entry.notBefore <= now());
+    if (isIdle() || asking || room <= 0 || wanted.length === 0) return;
+    asking = true;
+    try {
+      const free = await ledger.takeablePartitions(
+        wanted.map(({ partition }) => partition),
+        owner,
+      );
+      answered();
+      moreIsFree = free.length > room;
+      for (const partition of free.slice(0, room)) {
+        const entry = wanted.find((one) => one.partition === partition);
+        assert(entry !== undefined, 'the ledger names partitions that were asked for');
+        takeAndOpen(entry).catch(crash);
+      }
+    } catch (error) {
+      if (!(error instanceof RetryableFault)) throw error;
+      log.warn({ code: error.code, err: error.message }, 'the ledger is away, waiting for it');
+    } finally {
+      asking = false;
+    }
+  }
+
+  async function takeAndOpen(entry: Held): Promise<void> {
+    takeOversUnderWay += 1;
+    await takeOver(entry);
+    if (entry.tenure !== undefined) await openedOrSlow(entry.tenure);
+    takeOversUnderWay -= 1;
+    if (moreIsFree) await takeNext();
+  }
+
+  function openedOrSlow(tenure: Tenure): Promise<void> {
+    return new Promise((resolve) => {
+      const callOff = schedule(leases.loadPatienceMs, resolve);
+      void tenure.opened.then(() => {
+        callOff();
+        resolve();
+      });
+    });
   }
 
   // A function, because the compiler would take what it knows of both across an await.
@@ -210,7 +249,12 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
     if (stopping) return;
     later(leases.renewEveryMs, renew);
     if (renewing) {
-      if (now() - renewalAskedAt >= leases.leaseMs) dropExpired();
+      const hanging = renewalAskedAt;
+      if (now() - hanging >= leases.leaseMs) {
+        schedule(leases.hangGraceMs, () => {
+          if (renewing && renewalAskedAt === hanging) dropExpired();
+        });
+      }
       return;
     }
     const owned = held.flatMap((entry) => (entry.tenure === undefined ? [] : [{ entry, tenure: entry.tenure }]));

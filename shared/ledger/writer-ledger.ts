@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import { createCommitter } from './committer.ts';
 import { commitConfig, openPool } from './connections.ts';
 import { createLeases } from './leases.ts';
@@ -13,7 +14,7 @@ export interface WriterLedgerOptions {
   readonly applicationName?: string;
   /** On which batches are committed; a partition is always on the same one. */
   readonly commitConnections?: number;
-  /** For everything else: leases, lookups, loads. */
+  /** Each for leases, for lookups, and for loads and republishing: what is short never queues behind what is long. */
   readonly otherConnectionsMax?: number;
   /** Told of idle connections that were lost; they are replaced by themselves. */
   readonly onConnectionError?: (error: Error) => void;
@@ -21,10 +22,13 @@ export interface WriterLedgerOptions {
 
 /** The ledger on PostgreSQL. Connections are opened when they are first needed. */
 export function createWriterLedger(options: WriterLedgerOptions): WriterLedger & { close(): Promise<void> } {
-  const { databaseUrl, applicationName = 'firstcome-writer', commitConnections = 4, otherConnectionsMax = 4 } = options;
+  const { databaseUrl, applicationName = 'firstcome-writer', commitConnections = 4, otherConnectionsMax = 2 } = options;
   const committer = createCommitter(commitConfig(databaseUrl, `${applicationName}-commit`), commitConnections);
-  const pool = openPool(databaseUrl, applicationName, otherConnectionsMax, options.onConnectionError);
-  const leases = createLeases(pool);
+  const open = (): Pool => openPool(databaseUrl, applicationName, otherConnectionsMax, options.onConnectionError);
+  const forLeases = open();
+  const forLookups = open();
+  const forLoads = open();
+  const leases = createLeases(forLeases);
   return {
     ...leases,
     async takeOver(partition, owner, leaseMs, clusterId) {
@@ -32,14 +36,14 @@ export function createWriterLedger(options: WriterLedgerOptions): WriterLedger &
       if (outcome.kind === 'taken') committer.taken(partition, outcome.position.epoch, leaseMs);
       return outcome;
     },
-    loadUnsettledSales: (partition) => loadUnsettledSales(pool, partition),
-    loadSale: (partition, saleId) => loadSale(pool, partition, saleId),
-    prefetch: (lookup) => prefetch(pool, lookup),
+    loadUnsettledSales: (partition) => loadUnsettledSales(forLoads, partition),
+    loadSale: (partition, saleId) => loadSale(forLoads, partition, saleId),
+    prefetch: (lookup) => prefetch(forLookups, lookup),
     commit: (batch) => committer.commit(batch),
-    unpublished: (partition, fromOffset) => unpublished(pool, partition, fromOffset),
+    unpublished: (partition, fromOffset) => unpublished(forLoads, partition, fromOffset),
     async close() {
       await committer.close();
-      await pool.end();
+      await Promise.all([forLeases.end(), forLookups.end(), forLoads.end()]);
     },
   };
 }
