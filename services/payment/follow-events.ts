@@ -16,11 +16,12 @@ const retryMs = 1_000;
 export function followEvents(options: ConsumeSaleEventsOptions): EventsFollowed {
   const stopping = new AbortController();
   let reason: string | null = 'not in its group yet';
+  let consumer: SaleEventsConsumer | null = null;
 
   async function join(): Promise<SaleEventsConsumer | null> {
     while (!stopping.signal.aborted) {
       try {
-        const consumer = await consumeSaleEvents(options);
+        consumer = await consumeSaleEvents(options);
         reason = null;
         return consumer;
       } catch (error) {
@@ -36,7 +37,7 @@ export function followEvents(options: ConsumeSaleEventsOptions): EventsFollowed 
   const joined = join();
   joined.catch(options.onCrash);
   return {
-    reason: () => reason,
+    reason: () => reason ?? consumer?.blocked()?.message ?? null,
     async stop() {
       stopping.abort();
       await (await joined)?.stop();

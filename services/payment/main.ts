@@ -49,6 +49,7 @@ const events = followEvents({
   brokers: config.KAFKA_BROKERS,
   groupId: 'payment',
   types: PAYMENT_EVENT_TYPES,
+  neverSkipped: ['checkout.', 'refund.'],
   onEvents: (_partition, decided) => service.takeIn(decided),
   onCrash(error) {
     log.fatal({ err: error }, 'events can no longer be read; ending, to be started anew');

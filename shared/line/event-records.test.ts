@@ -61,7 +61,26 @@ describe('records of events', () => {
       { key: Buffer.from(sale), value: Buffer.from([expired(1), expired(2)].join('\n')) },
       new Set(['order.confirmed']),
     );
-    expect(parsed).toEqual({ events: [], range: { saleId: sale, firstSeq: 1, lastSeq: 2 }, poison: [] });
+    expect(parsed).toEqual({ events: [], range: { saleId: sale, firstSeq: 1, lastSeq: 2 }, poison: [], blocked: null });
+  });
+
+  it.each<[string, string, string | null, number]>([
+    ['a type that is not known yet', '{"v":1,"seq":2,"type":"refund.reversed"}', 'line 2: refund.reversed: ', 0],
+    ['another version of one that is wanted', '{"v":2,"seq":2,"type":"checkout.requested"}', 'line 2: checkout.requested: v', 0],
+    ['one without a seq', '{"v":1,"type":"checkout.requested"}', 'line 2: checkout.requested: no seq', 0],
+    ['one that is known and not wanted', '{"v":2,"seq":2,"type":"refund.completed"}', null, 0],
+    ['another that is not known', '{"v":2,"seq":2,"type":"sale.vanished"}', null, 0],
+    ['no JSON', '{', null, 1],
+  ])('with %s: only what may not be skipped blocks', (_, leaf, blocked, poison) => {
+    const parsed = parseEventRecord(
+      { key: Buffer.from(sale), value: Buffer.from([expired(1), leaf, expired(3)].join('\n')) },
+      new Set(['reservation.expired', 'checkout.requested', 'refund.requested']),
+      ['checkout.', 'refund.'],
+    );
+    if (blocked === null) expect(parsed.blocked).toBeNull();
+    else expect(parsed.blocked).toContain(blocked);
+    expect(parsed.poison).toHaveLength(poison);
+    expect(parsed.events.map(({ seq }) => seq)).toEqual([1, 3]);
   });
 
   it('never throws, whatever the bytes', () => {

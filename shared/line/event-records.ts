@@ -62,47 +62,67 @@ export interface ParsedEventRecord {
   readonly range: EventRange | null;
   /** Why each leaf that could not be read could not. */
   readonly poison: readonly string[];
+  /** Why the first leaf that may not be passed over could not be read. */
+  readonly blocked: string | null;
 }
 
-/** Total: never throws, whatever stands in the record. With `types` only these are validated and returned; the range covers the others too. */
-export function parseEventRecord(record: ReceivedRecord, types?: ReadonlySet<EventType>): ParsedEventRecord {
+const EVENT_TYPES: ReadonlySet<unknown> = new Set(Event.options.map(({ shape }) => shape.type.value));
+
+/**
+ * Total: never throws, whatever stands in the record. With `types` only these are validated and returned; the range
+ * covers the others too. A leaf whose type begins with one of `neverSkipped` and that this reader does not know blocks.
+ */
+export function parseEventRecord(
+  record: ReceivedRecord,
+  types?: ReadonlySet<EventType>,
+  neverSkipped: readonly string[] = [],
+): ParsedEventRecord {
   const saleId = SaleId.safeParse(record.key?.toString('utf8'));
-  if (!saleId.success) return { events: [], range: null, poison: ['its key is not a sale'] };
-  if (record.value === null) return { events: [], range: null, poison: ['it has no value'] };
+  if (!saleId.success) return { events: [], range: null, poison: ['its key is not a sale'], blocked: null };
+  if (record.value === null) return { events: [], range: null, poison: ['it has no value'], blocked: null };
   const events: Event[] = [];
   const poison: string[] = [];
+  let blocked: string | null = null;
   let firstSeq: Seq | null = null;
   let lastSeq: Seq | null = null;
   for (const [line, leaf] of record.value.toString('utf8').split('\n').entries()) {
-    const parsed = parseLeaf(leaf, saleId.data, types);
-    if (typeof parsed === 'string') poison.push(`line ${line + 1}: ${parsed}`);
+    const parsed = parseLeaf(leaf, saleId.data, types, neverSkipped);
+    if ('blocked' in parsed) blocked ??= `line ${line + 1}: ${parsed.blocked}`;
+    else if ('poison' in parsed) poison.push(`line ${line + 1}: ${parsed.poison}`);
     else {
       firstSeq ??= parsed.seq;
       lastSeq = parsed.seq;
       if (parsed.event !== null) events.push(parsed.event);
     }
   }
-  return { events, range: firstSeq === null || lastSeq === null ? null : { saleId: saleId.data, firstSeq, lastSeq }, poison };
+  return { events, range: firstSeq === null || lastSeq === null ? null : { saleId: saleId.data, firstSeq, lastSeq }, poison, blocked };
 }
 
-function parseLeaf(leaf: string, saleId: SaleId, types?: ReadonlySet<EventType>): { seq: Seq; event: Event | null } | string {
+type ParsedLeaf = { readonly seq: Seq; readonly event: Event | null } | { readonly poison: string } | { readonly blocked: string };
+
+function parseLeaf(leaf: string, saleId: SaleId, types: ReadonlySet<EventType> | undefined, neverSkipped: readonly string[]): ParsedLeaf {
   let content: unknown;
   try {
     content = JSON.parse(leaf);
   } catch {
-    return 'not JSON';
+    return { poison: 'not JSON' };
   }
-  if (typeof content !== 'object' || content === null) return 'not an object';
+  if (typeof content !== 'object' || content === null) return { poison: 'not an object' };
   const { type, seq } = content as { type?: unknown; seq?: unknown };
-  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) return 'no seq';
-  if (types !== undefined && typeof type === 'string' && !types.has(type as EventType)) return { seq: seq as Seq, event: null };
+  const isNeverSkipped = typeof type === 'string' && neverSkipped.some((prefix) => type.startsWith(prefix));
+  const unread = (why: string): ParsedLeaf => (isNeverSkipped ? { blocked: `${type}: ${why}` } : { poison: why });
+  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) return unread('no seq');
+  const isUnwanted = types !== undefined && typeof type === 'string' && !types.has(type as EventType);
+  if (isUnwanted && (!isNeverSkipped || EVENT_TYPES.has(type))) return { seq: seq as Seq, event: null };
   const event = Event.safeParse(content);
   if (!event.success)
-    return event.error.issues
-      .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-      .join('; ')
-      .slice(0, 500);
-  if (event.data.sale_id !== saleId) return 'of another sale than its key';
+    return unread(
+      event.error.issues
+        .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+        .join('; ')
+        .slice(0, 500),
+    );
+  if (event.data.sale_id !== saleId) return unread('of another sale than its key');
   return { seq: event.data.seq, event: event.data };
 }
 

@@ -123,6 +123,8 @@ export interface ConsumeSaleEventsOptions {
   readonly onCrash: (error: Error) => void;
   /** Only these types are validated and delivered; absent: all. A record with none of them is passed over without a call. */
   readonly types?: readonly EventType[];
+  /** A leaf whose type begins so and that cannot be read stops its partition instead of being skipped; absent: all are skipped. */
+  readonly neverSkipped?: readonly string[];
   readonly log?: LineLog;
   readonly topic?: string;
   /** Default 4: so many partitions are worked on at once. */
@@ -132,6 +134,8 @@ export interface ConsumeSaleEventsOptions {
 export interface SaleEventsConsumer {
   /** Leaves that could not be parsed, since the start. */
   readonly poisonCount: () => number;
+  /** Why a partition is not read on; null where all are. */
+  readonly blocked: () => TerminalFault | null;
   /** Waits for the calls of `onEvents` under way, commits, leaves the group. */
   readonly stop: () => Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { Partition, SaleId } from '#schemas/ids.ts';
-import { RetryableFault } from '#shared/faults/faults.ts';
+import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import { eventRecordBytesMax, parseEventRecord, toEventRecords } from './event-records.ts';
 import { createKafka, rootCause, silentLog, type KafkaAccess } from './kafka-client.ts';
 import type { ConsumeSaleEventsOptions, EventPublisher, SaleEventsConsumer } from './line.ts';
@@ -113,6 +113,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
   const types = options.types === undefined ? undefined : new Set(options.types);
   const stopping = new AbortController();
   let poison = 0;
+  const blocked = new Map<Partition, TerminalFault>();
   let ended = false;
 
   const consumer = createKafka(options, {
@@ -143,13 +144,24 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
     if (!payload.restart) end(rootCause(payload.error));
   });
 
+  /** What was readable in the record has been handled, and comes again once somebody can read the rest. */
+  function block(partition: Partition, offset: string, why: string): void {
+    const fault = new TerminalFault(
+      'event_unreadable',
+      `partition ${partition} of ${topic} is not read beyond offset ${offset}: an event there may not be skipped and cannot be read ` +
+        `(${why}). Deploy a version that reads it; everything before it is done, and reading goes on from there.`,
+    );
+    blocked.set(partition, fault);
+    log.error({ topic, partition, offset, code: fault.code, error: fault.message }, 'the events of a partition are not read on');
+  }
+
   async function eachBatch(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
     const beat = (): Promise<void> => payload.heartbeat();
     const partition = batch.partition as Partition;
     for (const message of batch.messages) {
       if (!payload.isRunning() || payload.isStale() || stopping.signal.aborted || ended) return;
-      const parsed = parseEventRecord(message, types);
+      const parsed = parseEventRecord(message, types, options.neverSkipped);
       for (const why of parsed.poison) {
         poison += 1;
         log.error(
@@ -162,6 +174,12 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
         const handled = await whileBeating(beat, (inGroup) => untilDone(() => options.onEvents(partition, events, range), inGroup));
         if (!handled) return;
       }
+      if (parsed.blocked !== null) {
+        block(partition, message.offset, parsed.blocked);
+        payload.pause();
+        return;
+      }
+      blocked.delete(partition);
       payload.resolveOffset(message.offset);
       await payload.commitOffsetsIfNecessary();
       await beat();
@@ -209,6 +227,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
 
   return {
     poisonCount: () => poison,
+    blocked: () => blocked.values().next().value ?? null,
     stop: async () => {
       stopping.abort();
       ended = true;

@@ -282,6 +282,7 @@ describe('a line', () => {
     async function consume(
       groupId: string,
       onEvents: (events: readonly Event[], range: EventRange) => Promise<void> = () => Promise.resolve(),
+      neverSkipped: readonly string[] = [],
     ) {
       const seqs: number[] = [];
       const { changed, until } = watcher();
@@ -290,6 +291,7 @@ describe('a line', () => {
         brokers,
         topic,
         groupId,
+        neverSkipped,
         onCrash: (error) => {
           crashes.push(error);
           changed();
@@ -337,6 +339,24 @@ describe('a line', () => {
       const broken = await consume(`test-${randomBytes(4).toString('hex')}`, () => Promise.reject(new Error('a bug')));
       await broken.until(() => broken.crashes.length > 0);
       expect(broken.crashes.map(({ message }) => message)).toEqual(['a bug']);
+    });
+
+    it('does not read beyond what may not be skipped, and goes on there once it can be read', async () => {
+      const publisher = createEventPublisher({ brokers, topic });
+      closing.push(publisher.close);
+      const unknown = { seq: 2 as Seq, leaf: JSON.stringify({ v: 1, type: 'refund.reversed', sale_id: sale, seq: 2 }) };
+      await publisher.publish(partition, sale, [expired(1), unknown]);
+      await publisher.publish(partition, sale, range(3, 3));
+      const groupId = `test-${randomBytes(4).toString('hex')}`;
+      const strict = await consume(groupId, undefined, ['checkout.', 'refund.']);
+      while (strict.consumer.blocked() === null) await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(strict.consumer.blocked()).toMatchObject({ code: 'event_unreadable' });
+      expect([strict.seqs, strict.crashes]).toEqual([[1], []]);
+      await strict.consumer.stop();
+
+      const able = await consume(groupId);
+      await able.until(() => able.seqs.includes(3));
+      expect([able.seqs, able.consumer.blocked()]).toEqual([[1, 3], null]);
     });
 
     it('refuses later events of a sale until those that failed come again', async () => {
