@@ -2,12 +2,9 @@ import type { SaleStatus } from '#schemas/event.ts';
 import type { EpochMs, SaleId } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
 import { utcTime } from '#shared/proof/utc.ts';
-import type { ItemCounts } from '#shared/ledger/read/sales.ts';
+import { listedItemsMax, type ItemCounts, type ListedSale } from '#shared/ledger/read/sales.ts';
 
 /** How a sale looks to anyone. */
-
-/** Longer lists of items are left out where several sales are listed. */
-const itemsInListMax = 100;
 
 export interface SaleFacts {
   readonly sale_id: SaleId;
@@ -43,9 +40,9 @@ export function saleView(sale: SaleFacts, totals: readonly ItemCounts[] | null):
 }
 
 /** As one of a list: without items where there are many. */
-export function saleListView(sale: SaleFacts, totals: readonly ItemCounts[] | null): object {
-  const view = saleView(sale, totals);
-  return sale.terms.items.length <= itemsInListMax ? view : { ...view, items: undefined };
+export function saleListView(sale: ListedSale): object {
+  const view = saleView(sale, sale.items);
+  return sale.items_count <= listedItemsMax ? view : { ...view, items: undefined, items_count: sale.items_count };
 }
 
 export function availabilityItem({ sku, total, held, sold }: ItemCounts): ItemCounts & { readonly available: number } {

@@ -192,7 +192,7 @@ export function createSaleHandlers({ cards, sales, submit, progress, allocateLin
     const { limit, after } = pageAsked(exchange.query, (id) => id === CURSOR_ID);
     const rows = await sales.list(status, after, limit);
     const { page, nextCursor } = pageOf(rows, limit, (row) => ({ ms: row.sale_no, id: CURSOR_ID }));
-    return json(200, { data: page.map((row) => saleListView(row, row.items)), next_cursor: nextCursor }, PUBLIC);
+    return json(200, { data: page.map(saleListView), next_cursor: nextCursor }, PUBLIC);
   }
 
   return { create, change, stock, get, list };
