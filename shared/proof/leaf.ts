@@ -3,6 +3,8 @@ import type { RequestedItem } from '#schemas/command.ts';
 import { type Counts, type DecidedEvent, Event, EVENT_VERSION, type EventType, type NotGranted } from '#schemas/event.ts';
 import type { EpochMs } from '#schemas/ids.ts';
 import { canonicalJson, quoted } from './canonical.ts';
+import { countsJson, integer, itemsJson, notGrantedJson } from './leaf-pieces.ts';
+import { createdLeaf, rejectedLeaf } from './reservation-leaf.ts';
 import { utcTime } from './utc.ts';
 
 /**
@@ -76,6 +78,8 @@ const FIELDS: ReadonlyMap<EventType, readonly Field[]> = new Map(
  * @param prev hash of the event before (hex); 64 zeros at seq 1
  */
 export function encodeLeaf(event: DecidedEvent, prev: string): string {
+  if (event.type === 'reservation.created') return createdLeaf(event, prev);
+  if (event.type === 'reservation.rejected') return rejectedLeaf(event, prev);
   const fields = FIELDS.get(event.type);
   if (fields === undefined) throw new Error(`no event type ${event.type}: add it to schemas/event.ts`);
   const values = event as unknown as Partial<Record<FieldName, unknown>>;
@@ -139,31 +143,4 @@ export function hashLeaf(leaf: string): string {
   const bytes = bytesMax <= SCRATCH_BYTES ? scratch : Buffer.alloc(bytesMax);
   // Writing it out also makes one piece of the many that `encodeLeaf` put together.
   return hash('sha256', bytes.subarray(0, 1 + bytes.write(leaf, 1)), 'hex');
-}
-
-function integer(value: number): string {
-  if (!Number.isSafeInteger(value)) throw new Error(`${value} is no integer that JSON can hold: an event may only count in safe integers`);
-  return String(value);
-}
-
-function countsJson(counts: Counts): string {
-  let json = '';
-  for (const [sku, { total, held, sold }] of Object.entries(counts).sort(bySku)) {
-    json += `${json === '' ? '{' : ','}"${sku}":{"held":${integer(held)},"sold":${integer(sold)},"total":${integer(total)}}`;
-  }
-  return json === '' ? '{}' : `${json}}`;
-}
-
-function bySku([a]: [string, unknown], [b]: [string, unknown]): number {
-  return a < b ? -1 : 1;
-}
-
-/** Canonical JSON of what was asked for or granted. */
-export function itemsJson(items: readonly RequestedItem[]): string {
-  return `[${items.map(({ sku, quantity }) => `{"quantity":${integer(quantity)},"sku":"${sku}"}`).join(',')}]`;
-}
-
-/** Canonical JSON of what was asked for and not granted. */
-export function notGrantedJson(items: readonly NotGranted[]): string {
-  return `[${items.map(({ sku, quantity, reason }) => `{"quantity":${integer(quantity)},"reason":"${reason}","sku":"${sku}"}`).join(',')}]`;
 }

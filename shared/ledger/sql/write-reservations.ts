@@ -1,4 +1,4 @@
-import { itemsJson, notGrantedJson } from '#shared/proof/leaf.ts';
+import { itemsJson, notGrantedJson } from '#shared/proof/leaf-pieces.ts';
 import { bare, lines, type Statement } from '../columns.ts';
 import { type Copy, CopyRows } from '../copy-rows.ts';
 import type { ReservationChange, ReservationRow } from '../rows.ts';
