@@ -3,6 +3,7 @@ import type { createSaleHandlers, Transition } from './sales.ts';
 import type { Exchange, Route } from '#shared/http/route.ts';
 import type { Outcome } from '#shared/http/answer.ts';
 import { errorPage } from './error-page.ts';
+import { waitingRoom } from './waiting-room.ts';
 
 type Handle = (exchange: Exchange) => Promise<Outcome>;
 
@@ -38,6 +39,7 @@ export function reserveRoutes({ createReservation, availability, report, reserva
     transition('close'),
     { method: 'POST', path: '/v1/sales/:saleId/stock', name: 'sale_stock', scopes: ['operator'], handle: sales.stock },
     { method: 'GET', path: '/v1/sales/:saleId/report', name: 'sale_report', scopes: ['operator', 'auditor'], handle: report },
+    { method: 'GET', path: '/waiting-room', name: 'waiting_room', scopes: [], handle: waitingRoom },
     { method: 'GET', path: '/errors/:code', name: 'error_page', scopes: [], handle: errorPage },
   ];
 }

@@ -180,8 +180,9 @@ test('too many requests are 429; a browser is sent to the waiting room', async (
   expect(refused.headers.get('retry-after')).toBe('10');
   expect(refused.headers.get('ratelimit-policy')).toBe('"user";q=1;w=10');
   expect(refused.headers.get('ratelimit')).toMatch(/^"user";r=0;t=\d+$/);
-  const browser = await fetch(url, { headers: { ...headers, accept: 'text/html,*/*' }, redirect: 'manual' });
-  expect([browser.status, browser.headers.get('location')]).toEqual([302, '/waiting-room']);
+  const browser = await fetch(`${url}?a=1&b=2`, { headers: { ...headers, accept: 'text/html,*/*' }, redirect: 'manual' });
+  expect([browser.status, browser.headers.get('location')]).toEqual([302, '/waiting-room?after=10&to=/mine?a=1&b=2']);
+  expect(browser.headers.get('retry-after')).toBe('10');
   await strict.stop();
 });
 

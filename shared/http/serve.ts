@@ -124,6 +124,13 @@ export function createHttpService(options: ServeOptions): HttpService {
     );
   }
 
+  /** The address to come back to stands last and as it is, which the page knows. */
+  function toWaitingRoom({ headers }: Problem, url: string): Outcome {
+    const back = /^[\x21-\x7e]{1,2000}$/.test(url) ? `&to=${url}` : '';
+    const location = `${waitingRoomUrl}?after=${headers?.['retry-after'] ?? '1'}${back}`;
+    return { kind: 'answer', status: 302, headers: { ...headers, location, 'cache-control': 'no-store' } };
+  }
+
   function refusalOf(one: Active, error: unknown): Problem {
     if (error instanceof RequestRefused) return error.problem;
     if (error instanceof RetryableFault) {
@@ -143,10 +150,7 @@ export function createHttpService(options: ServeOptions): HttpService {
       if (caller !== null) {
         const limited = await rateLimit(caller.userId);
         if (limited !== null) {
-          write(
-            one,
-            wantsPage(request) ? { kind: 'answer', status: 302, headers: { ...limited.headers, location: waitingRoomUrl } } : limited,
-          );
+          write(one, wantsPage(request) ? toWaitingRoom(limited, request.url) : limited);
           return;
         }
       }

@@ -236,6 +236,28 @@ describe('limits', () => {
     expect(refused[0]?.headers).toHaveProperty('ratelimit-policy');
     expect((await ask('/v1/orders', { headers: { authorization: 'Bearer two' } }, limitedPort)).status).toBe(200);
   });
+
+  test('a browser that asks too often is sent to the waiting room, which is never full', async () => {
+    const headers = { authorization: 'Bearer browser', accept: 'text/html,application/xhtml+xml' };
+    const all = await Promise.all(Array.from({ length: 200 }, () => ask('/v1/reservations/r?wait=1&x=a%20b', { headers }, limitedPort)));
+    const sent = all.filter(({ status }) => status !== 200);
+    expect(sent.length).toBeGreaterThan(50);
+    expect(new Set(sent.map(({ status, headers: { location } }) => `${status} ${location ?? ''}`))).toEqual(
+      new Set(['302 /waiting-room?after=1&to=/v1/reservations/r?wait=1&x=a%20b']),
+    );
+    expect(sent[0]?.headers).toMatchObject({ 'retry-after': '1', 'x-request-id': expect.any(String), 'cache-control': 'no-store' });
+    // What is no reading is told that it was not carried out.
+    const posts = await Promise.all(Array.from({ length: 200 }, () => ask('/v1/orders', { headers, method: 'POST' }, limitedPort)));
+    expect(new Set(posts.map(({ status }) => status))).toEqual(new Set([200, 429]));
+    seen = [];
+    behave = (_request, response) =>
+      response.writeHead(200, { 'content-type': 'text/html', 'cache-control': 'public, max-age=60' }).end('page');
+    const waiting = await Promise.all(
+      Array.from({ length: 300 }, (_, n) => ask(`/waiting-room?after=1&to=/a${n}`, { headers }, limitedPort)),
+    );
+    expect(new Set(waiting.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(seen).toHaveLength(1);
+  });
 });
 
 describe('the microcache', () => {
