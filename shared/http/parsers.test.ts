@@ -27,6 +27,7 @@ test.each([
   ['Wait = 3 ; x=y', { waitMs: 3_000, respondAsync: false, explicitWait: true, applied: 'wait=3' }],
   ['wait=0', { waitMs: 0, respondAsync: false, explicitWait: true, applied: 'wait=0' }],
   ['wait=31', { waitMs: 30_000, respondAsync: false, explicitWait: true, applied: 'wait=30' }],
+  ['wait=99999999999999', { waitMs: 30_000, respondAsync: false, explicitWait: true, applied: 'wait=30' }],
   ['wait=-1', { waitMs: 5_000, respondAsync: false, explicitWait: false, applied: null }],
   ['wait=soon, return=minimal', { waitMs: 5_000, respondAsync: false, explicitWait: false, applied: null }],
   ['wait=2, wait=9', { waitMs: 2_000, respondAsync: false, explicitWait: true, applied: 'wait=2' }],
@@ -100,6 +101,7 @@ test.each<[string, unknown]>([
   ['', 0],
   ['wait=3', 3_000],
   ['wait=99', 30_000],
+  ['wait=99999999999999', 30_000],
   ['wait=-1', 'invalid_request'],
   ['wait=soon', 'invalid_request'],
 ])('?%s waits', (query, expected) => {

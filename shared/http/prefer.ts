@@ -24,7 +24,7 @@ export function preferenceOf(header: string | string[] | undefined): Preference 
   for (const part of text.split(',')) {
     const preference = part.split(';', 1)[0]!.trim().toLowerCase();
     if (preference === 'respond-async') return { respondAsync: true, waitMs: 0, explicitWait: false, applied: 'respond-async' };
-    const wait = /^wait\s*=\s*"?(\d{1,9})"?$/.exec(preference);
+    const wait = /^wait\s*=\s*"?(\d+)"?$/.exec(preference);
     // The first of several counts, as RFC 7240 says.
     if (wait !== null) waitSeconds ??= Math.min(Number(wait[1]), waitSecondsMax);
   }
