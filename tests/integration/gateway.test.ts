@@ -219,12 +219,26 @@ describe('limits', () => {
     }
   });
 
-  test.each(['GET /v1/orders HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'not http at all\r\n\r\n', 'GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n'])(
-    'what is not HTTP is a problem too: %j',
-    async (bytes) => {
-      expect(await raw(bytes)).toContain('"code":"invalid_request"');
-    },
-  );
+  test.each([
+    'GET /v1/orders HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+    'not http at all\r\n\r\n',
+    'GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET /v1/orders HTTP/9.9\r\nHost: a\r\n\r\n',
+    'POST /v1/orders HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nConnection: close\r\n\r\n',
+  ])('what is not HTTP is a problem too: %j', async (bytes) => {
+    const answer = await raw(bytes);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ status: 400, code: 'invalid_request', errors: [] });
+  });
+
+  test('a method that is never passed on is refused with those that are', async () => {
+    const answer = await ask('/v1/orders', { method: 'TRACE' });
+    expect(answer).toMatchObject({
+      status: 405,
+      headers: { allow: 'GET, HEAD, POST, OPTIONS', 'x-request-id': expect.any(String), 'x-trace-id': expect.any(String) },
+      problem: { code: 'method_not_allowed', status: 405 },
+    });
+  });
 
   test('a client that asks too often is told when to come back; another one is not held up', async () => {
     const ofOne = { headers: { authorization: 'Bearer one' } };
