@@ -1,16 +1,18 @@
 /**
  * `make bench`: the measurements side by side, on a stack of its own beside the
  * ordinary one (its data under .local/bench, ports shifted by 40,000), only ever
- * against this machine. Writes bench/results/<time>.json and docs/PERFORMANCE.md.
+ * against this machine, and from nothing: the holds of an earlier run would be
+ * loaded by its writers and would expire in the middle of it. Writes bench/results/<time>.json and docs/PERFORMANCE.md.
  *
  *   node bench/main.ts [--quick] [--only backlog,http,lone,row-lock,programs] [--no-page]
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { down } from '#deploy/local/down.ts';
 import { openLayout, stackEnvironment } from '#deploy/local/open.ts';
+import { serversHomeOf, serverUserOf } from '#deploy/local/server-user.ts';
 import { up } from '#deploy/local/up.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { measureBacklog } from './backlog.ts';
@@ -47,8 +49,8 @@ const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
 
 const base = {
   ...process.env,
-  FIRSTCOME_HOME: process.env['BENCH_HOME'] ?? '.local/bench',
-  PORT_OFFSET: process.env['BENCH_PORT_OFFSET'] ?? '40000',
+  FIRSTCOME_HOME: '.local/bench',
+  PORT_OFFSET: '40000',
   LOG_LEVEL: 'warn',
   AUTH_MODE: 'dev',
   OTEL_TRACES_EXPORTER: 'none',
@@ -81,6 +83,8 @@ function linesOf(
 const { layout } = openLayout(base);
 const loadBefore = loadavg()[0]!;
 say(`bench: a stack of its own in ${layout.home}, ports shifted by ${layout.portOffset}`);
+await down({ environment: base, say });
+for (const folder of [layout.home, serversHomeOf(layout, serverUserOf(layout, base))]) rmSync(folder, { recursive: true, force: true });
 await up({ environment: base, say });
 let result: BenchResult;
 try {

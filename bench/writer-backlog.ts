@@ -21,7 +21,7 @@ import { createTestDatabase } from '../tests/integration/databases.ts';
  * stack is neither needed nor disturbed (but it takes its share of the machine),
  * and drops them. Prints one JSON line and one line for people.
  *
- *   node bench/writer-backlog.ts [--commands 500000] [--stock 250000] [--no-replies] [--profile FOLDER]
+ *   node bench/writer-backlog.ts [--commands 500000] [--stock 250000] [--no-replies] [--profile FOLDER] [--writer-flags="--perf-basic-prof"]
  *                                [--failover]   a standby takes over half way from a writer that is killed
  */
 
@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
     stock: { type: 'string' },
     'no-replies': { type: 'boolean', default: false },
     profile: { type: 'string' },
+    'writer-flags': { type: 'string', default: '' },
     failover: { type: 'boolean', default: false },
   },
 });
@@ -172,10 +173,11 @@ function reservation(salt: string, n: number, acceptedAt: number): Buffer {
 }
 
 function startWriter(): ChildProcess {
-  const flags = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
+  const flags = options['writer-flags'].split(' ').filter((flag) => flag !== '');
+  if (options.profile !== undefined) flags.push('--cpu-prof', `--cpu-prof-dir=${options.profile}`);
   const child = spawn(
     process.execPath,
-    ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=64', ...flags, 'services/writer/main.ts'],
+    ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=32', ...flags, 'services/writer/main.ts'],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: {

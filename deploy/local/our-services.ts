@@ -9,13 +9,20 @@ interface Service {
   readonly name: PortName;
   /** Folder under services/. */
   readonly folder: string;
+  readonly nodeArgs?: readonly string[];
 }
+
+/**
+ * The writer makes much that is short-lived: with the default of 16 MiB for it, a third of its time went into
+ * collecting garbage. With more than this its buffers, which only a collection frees, bring on larger collections.
+ */
+const writerArgs = ['--max-semi-space-size=32'];
 
 const TABLE: readonly Service[] = [
   { name: 'gateway-sim', folder: 'gateway-sim' },
-  { name: 'writer', folder: 'writer' },
+  { name: 'writer', folder: 'writer', nodeArgs: writerArgs },
   // The same program: which of the two owns a partition is decided in PostgreSQL, not here.
-  { name: 'writer-standby', folder: 'writer' },
+  { name: 'writer-standby', folder: 'writer', nodeArgs: writerArgs },
   { name: 'payment', folder: 'payment' },
   { name: 'reserve', folder: 'reserve' },
   { name: 'checkout', folder: 'checkout' },
@@ -26,7 +33,7 @@ function mainOf(folder: string): string {
   return `services/${folder}/main.ts`;
 }
 
-function partOf({ name, folder }: Service): Part {
+function partOf({ name, folder, nodeArgs = [] }: Service): Part {
   return {
     name,
     kind: 'service',
@@ -34,7 +41,7 @@ function partOf({ name, folder }: Service): Part {
     prepare: () => Promise.resolve(),
     command: ({ layout, environment }) => ({
       file: join(layout.root, 'node_modules/.bin/node'),
-      args: ['--disable-warning=TimeoutNegativeWarning', mainOf(folder)],
+      args: ['--disable-warning=TimeoutNegativeWarning', ...nodeArgs, mainOf(folder)],
       env: { ...environment, HTTP_PORT: String(layout.ports[name]) },
       cwd: layout.root,
     }),

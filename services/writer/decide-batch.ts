@@ -48,7 +48,7 @@ export function decideBatch(
   const open = new Map<HotSale, OpenSale>();
   const waiting: WaitingReply[] = [];
   const unknown: Reply[] = [];
-  const outcomes = new Map<string, number>();
+  const outcomes = new Tally();
   const passed: { offset: Offset; sha256: string; requestId: string }[] = [];
   let { nextOffset, lastAt } = from;
   let lastRecord: Part['records'][number] | undefined;
@@ -66,7 +66,7 @@ export function decideBatch(
       assert(event.offset === offset, `event ${event.type} carries the offset of its command`);
       assert(event.sale_id === sale.saleId, `event ${event.type} belongs to the sale it was decided in`);
       batch.events.push(event);
-      count(outcomes, event);
+      outcomes.add(event.type, 'reason' in event ? event.reason : undefined);
     }
     events += advanced.events.length;
     return batch;
@@ -107,14 +107,14 @@ export function decideBatch(
             seq: answer.kind === 'event' ? answer.event.seq : answer.seq,
             decided: answer.kind === 'event',
           });
-        if (answer.kind !== 'event') bump(outcomes, answer.kind);
+        if (answer.kind !== 'event') outcomes.add(answer.kind);
       } else {
         const sha256 = parsed.ok ? recordSha256(record) : parsed.sha256;
         const requestId = (parsed.ok ? parsed.command.request_id : parsed.requestId) ?? `line-${String(offset)}`;
         const active = sales.active();
         if (active === undefined) {
           passed.push({ offset, sha256, requestId });
-          bump(outcomes, 'passed');
+          outcomes.add('passed');
         } else {
           take(active, advance(active.state, { offset, at, malformed: { sha256, requestId } }), offset);
         }
@@ -138,7 +138,7 @@ export function decideBatch(
     sales: after,
     hot: [...open.keys()],
     announcement: { replies: [...waiting.map((reply) => replyOf(reply, closed)), ...unknown], settledOrders: settledOrders(after) },
-    outcomes,
+    outcomes: outcomes.total(),
     passed,
   };
 }
@@ -230,10 +230,23 @@ function settledOrders(after: readonly SaleAfter[]): OrderId[] {
   return [...orders];
 }
 
-function count(outcomes: Map<string, number>, event: DecidedEvent): void {
-  bump(outcomes, 'reason' in event ? `${event.type}:${event.reason}` : event.type);
-}
+/** How often each thing happened, by type and reason: one text for both would be put together for each event. */
+class Tally {
+  readonly #counts = new Map<string, Map<string, number>>();
 
-function bump(outcomes: Map<string, number>, outcome: string): void {
-  outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  add(type: string, reason = ''): void {
+    let reasons = this.#counts.get(type);
+    if (reasons === undefined) {
+      reasons = new Map();
+      this.#counts.set(type, reasons);
+    }
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+
+  total(): Map<string, number> {
+    const total = new Map<string, number>();
+    for (const [type, reasons] of this.#counts)
+      for (const [reason, count] of reasons) total.set(reason === '' ? type : `${type}:${reason}`, count);
+    return total;
+  }
 }

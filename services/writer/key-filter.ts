@@ -1,3 +1,5 @@
+import { WORDS_PER_ID, writeWords } from '#shared/sale/id-words.ts';
+
 /**
  * Which ids the log of a sale may hold: no false "never", some false "maybe" (a
  * Bloom filter that grows in layers). A sale that was seen from its birth needs no
@@ -15,6 +17,8 @@ const firstLayerIdsMax = 100_000;
 /** With four probes an id, about one in a hundred that were never added looks as if it had been. */
 const bitsPerId = 10;
 const probes = 4;
+
+const digits = new Int32Array(WORDS_PER_ID);
 
 interface Layer {
   readonly words: Uint32Array;
@@ -34,16 +38,18 @@ export function createKeyFilter(): KeyFilter {
         layers.push(newest);
       }
       newest.ids++;
-      const step = word(id, 24) | 1;
-      let at = word(id, 0);
+      writeWords(id, digits, 0);
+      const step = digits[3]! | 1;
+      let at = digits[0]! >>> 0;
       for (let probe = 0; probe < probes; probe++, at = (at + step) >>> 0) {
         const bit = at & newest.bitMask;
         newest.words[bit >>> 5] = (newest.words[bit >>> 5] ?? 0) | (1 << (bit & 31));
       }
     },
     mayHold(id) {
-      const start = word(id, 0);
-      const step = word(id, 24) | 1;
+      writeWords(id, digits, 0);
+      const start = digits[0]! >>> 0;
+      const step = digits[3]! | 1;
       for (const layer of layers) if (layerMayHold(layer, start, step)) return true;
       return false;
     },
@@ -61,14 +67,4 @@ function layerMayHold({ words, bitMask }: Layer, start: number, step: number): b
 function createLayer(idsMax: number): Layer {
   const bits = 2 ** Math.ceil(Math.log2(idsMax * bitsPerId));
   return { words: new Uint32Array(bits / 32), bitMask: bits - 1, idsMax, ids: 0 };
-}
-
-/** 32 bits from eight hexadecimal digits in lower case. */
-function word(id: string, from: number): number {
-  let value = 0;
-  for (let index = from; index < from + 8; index++) {
-    const code = id.charCodeAt(index);
-    value = (value << 4) | (code > 57 ? code - 87 : code - 48);
-  }
-  return value >>> 0;
 }

@@ -22,16 +22,18 @@ const HEADER_BYTES = SIGNATURE.length + 8;
 const END_BYTES = 2 + MESSAGE_HEADER_BYTES;
 const LENGTH_BYTES = 4;
 const UTF8_BYTES_A_UNIT_MAX = 3;
-/** Longer texts are written by the platform, shorter ones sooner here. */
-const SHORT_TEXT_UNITS_MAX = 32;
 const WORD = 2 ** 32;
 const JSONB_VERSION = 1;
 
 /** Above any byte. */
 const INVALID = 0x100;
-const NIBBLES = new Uint16Array(128).fill(INVALID);
+const NIBBLES = new Uint16Array(256).fill(INVALID);
 for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value;
 const DASH = '-'.charCodeAt(0);
+/** Of a SHA-256; a UUID has 36 with its dashes. */
+const DIGITS_MAX = 64;
+/** One more than a value that is too short could be read beyond. */
+const written = Buffer.alloc(DIGITS_MAX + 8);
 
 /** Begin each row by `row`, then give each column in the order of the statement; `end` closes it. */
 export class CopyRows {
@@ -84,16 +86,17 @@ export class CopyRows {
   hex(digits: string, bytes: number): void {
     this.#makeRoom(LENGTH_BYTES + bytes);
     this.#putInt32(bytes);
+    // Through bytes: `charCodeAt` would ask for each digit anew what kind of string it looks at.
+    const { length } = digits;
+    let invalid = length <= DIGITS_MAX && written.write(digits) === length ? 0 : INVALID;
     let index = 0;
-    let invalid = 0;
     for (const end = this.#at + bytes; this.#at < end; index += 2) {
-      let code = digits.charCodeAt(index);
-      if (code === DASH) code = digits.charCodeAt(++index);
-      const byte = ((NIBBLES[code] ?? INVALID) << 4) | (NIBBLES[digits.charCodeAt(index + 1)] ?? INVALID);
+      if (written[index] === DASH) index++;
+      const byte = (NIBBLES[written[index]!]! << 4) | NIBBLES[written[index + 1]!]!;
       invalid |= byte;
       this.#bytes[this.#at++] = byte;
     }
-    assert(invalid < INVALID && index === digits.length, `"${digits}" is not ${bytes} bytes in hexadecimal digits`);
+    assert(invalid < INVALID && index === length, `"${digits}" is not ${bytes} bytes in hexadecimal digits`);
   }
 
   uuid(digits: string): void {
@@ -132,19 +135,7 @@ export class CopyRows {
   }
 
   #putText(text: string): void {
-    if (text.length > SHORT_TEXT_UNITS_MAX) {
-      this.#at += this.#bytes.write(text, this.#at);
-      return;
-    }
-    const from = this.#at;
-    for (let index = 0; index < text.length; index++) {
-      const code = text.charCodeAt(index);
-      if (code >= 0x80) {
-        this.#at = from + this.#bytes.write(text, from);
-        return;
-      }
-      this.#bytes[this.#at++] = code;
-    }
+    this.#at += this.#bytes.write(text, this.#at);
   }
 
   #makeRoom(bytes: number): void {

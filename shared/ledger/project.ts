@@ -14,6 +14,7 @@ import type {
   SaleRow,
   TermsRow,
 } from './rows.ts';
+import { WrittenOnce } from './written-once.ts';
 
 /**
  * What a batch of decisions changes in the tables. Pure: rows are a function of
@@ -26,10 +27,10 @@ export function project(batch: Batch): BatchRows {
   for (const sale of batch.sales) if (sale.events.length > 0) projectSale(sale, rows);
   return {
     ...rows,
-    newReservations: [...rows.newReservations.values()],
-    reservations: [...rows.reservations.values()],
-    newOrders: [...rows.newOrders.values()],
-    orders: [...rows.orders.values()],
+    newReservations: rows.reservations.inserted,
+    reservations: [...rows.reservations.changed.values()],
+    newOrders: rows.orders.inserted,
+    orders: [...rows.orders.changed.values()],
   };
 }
 
@@ -41,10 +42,8 @@ function emptyRows() {
     sales: [] as SaleRow[],
     items: [] as Omit<ItemRow, 'position'>[],
     settledSales: [] as SaleNo[],
-    newReservations: new Map<ReservationId, ReservationRow>(),
-    reservations: new Map<ReservationId, ReservationChange>(),
-    newOrders: new Map<OrderId, OrderRow>(),
-    orders: new Map<OrderId, OrderChange>(),
+    reservations: new WrittenOnce<ReservationId, ReservationRow, ReservationChange>(),
+    orders: new WrittenOnce<OrderId, OrderRow, OrderChange>(),
     newRequests: [] as RequestRow[],
     newEvents: [] as EventRow[],
   };
@@ -109,7 +108,7 @@ function projectEvent(saleNo: SaleNo, sealed: SealedEvent, rows: Rows): void {
       return;
 
     case 'reservation.created':
-      insertReservation(rows, {
+      rows.reservations.insert({
         ...decidedReservation(saleNo, event),
         status: 'held',
         reason: null,
@@ -121,7 +120,7 @@ function projectEvent(saleNo: SaleNo, sealed: SealedEvent, rows: Rows): void {
       });
       return;
     case 'reservation.waitlisted':
-      insertReservation(rows, {
+      rows.reservations.insert({
         ...decidedReservation(saleNo, event),
         status: 'waitlisted',
         reason: null,
@@ -139,7 +138,7 @@ function projectEvent(saleNo: SaleNo, sealed: SealedEvent, rows: Rows): void {
         return;
       }
       assert(user !== undefined, `event ${event.seq} rejects reservation ${reservation_id} without saying whose it is`);
-      insertReservation(rows, {
+      rows.reservations.insert({
         ...decidedReservation(saleNo, {
           ...event,
           reservation_id,
@@ -181,8 +180,7 @@ function projectEvent(saleNo: SaleNo, sealed: SealedEvent, rows: Rows): void {
     case 'checkout.requested': {
       const { paymentMethodId } = sealed;
       assert(paymentMethodId !== undefined, `checkout of order ${event.order_id} comes without its payment method`);
-      assert(!rows.newOrders.has(event.order_id), `order ${event.order_id} is requested twice in one batch`);
-      rows.newOrders.set(event.order_id, {
+      rows.orders.insert({
         id: event.order_id,
         saleNo,
         reservationId: event.reservation_id,
@@ -262,17 +260,12 @@ function decidedReservation(saleNo: SaleNo, event: AnsweredReservation) {
   };
 }
 
-function insertReservation(rows: Rows, row: ReservationRow): void {
-  assert(!rows.newReservations.has(row.id), `reservation ${row.id} is decided twice in one batch`);
-  rows.newReservations.set(row.id, row);
-}
-
 type Change<T extends { id: unknown; seq: unknown }> = Partial<T> & Pick<T, 'id' | 'seq'>;
 
 function changeReservation(rows: Rows, change: Change<ReservationChange> & Pick<ReservationChange, 'status' | 'reason'>): void {
-  const inserted = rows.newReservations.get(change.id);
-  if (inserted !== undefined) {
-    rows.newReservations.set(change.id, {
+  rows.reservations.change(
+    change.id,
+    (inserted) => ({
       ...inserted,
       status: change.status,
       reason: change.reason,
@@ -281,41 +274,37 @@ function changeReservation(rows: Rows, change: Change<ReservationChange> & Pick<
       expiresAt: change.expiresAt ?? inserted.expiresAt,
       extended: inserted.extended || change.extended === true,
       seq: change.seq,
-    });
-    return;
-  }
-  const earlier = rows.reservations.get(change.id);
-  rows.reservations.set(change.id, {
-    id: change.id,
-    status: change.status,
-    reason: change.reason,
-    items: change.items ?? earlier?.items ?? null,
-    notGranted: change.notGranted ?? earlier?.notGranted ?? null,
-    expiresAt: change.expiresAt ?? earlier?.expiresAt ?? null,
-    extended: change.extended === true || earlier?.extended === true,
-    seq: change.seq,
-  });
+    }),
+    (earlier) => ({
+      id: change.id,
+      status: change.status,
+      reason: change.reason,
+      items: change.items ?? earlier?.items ?? null,
+      notGranted: change.notGranted ?? earlier?.notGranted ?? null,
+      expiresAt: change.expiresAt ?? earlier?.expiresAt ?? null,
+      extended: change.extended === true || earlier?.extended === true,
+      seq: change.seq,
+    }),
+  );
 }
 
 /** Why an order failed stays with it whatever comes late: its buyer was told so and is told so again. */
 function changeOrder(rows: Rows, change: Change<OrderChange>): void {
-  const inserted = rows.newOrders.get(change.id);
-  if (inserted !== undefined) {
-    rows.newOrders.set(change.id, {
+  rows.orders.change(
+    change.id,
+    (inserted) => ({
       ...inserted,
       status: change.status ?? inserted.status,
       failureReason: change.failureReason ?? inserted.failureReason,
       paymentSettled: inserted.paymentSettled || change.paymentSettled === true,
       seq: change.seq,
-    });
-    return;
-  }
-  const earlier = rows.orders.get(change.id);
-  rows.orders.set(change.id, {
-    id: change.id,
-    status: change.status ?? earlier?.status ?? null,
-    failureReason: change.failureReason ?? earlier?.failureReason ?? null,
-    paymentSettled: change.paymentSettled === true || earlier?.paymentSettled === true,
-    seq: change.seq,
-  });
+    }),
+    (earlier) => ({
+      id: change.id,
+      status: change.status ?? earlier?.status ?? null,
+      failureReason: change.failureReason ?? earlier?.failureReason ?? null,
+      paymentSettled: change.paymentSettled === true || earlier?.paymentSettled === true,
+      seq: change.seq,
+    }),
+  );
 }

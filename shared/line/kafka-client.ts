@@ -3,8 +3,10 @@ import tls from 'node:tls';
 import { Kafka, logLevel, type ISocketFactory, type KafkaConfig } from 'kafkajs';
 import { silenceIdleTimer } from './kafkajs-idle-timer.ts';
 import type { LineLog } from './line.ts';
+import { registerZstd } from './zstd.ts';
 
 silenceIdleTimer();
+registerZstd();
 
 /** How the brokers are reached: the same for every part of the line. */
 export interface KafkaAccess {

@@ -1,7 +1,8 @@
-import type { IHeaders, Producer } from 'kafkajs';
+import type { CompressionTypes, IHeaders, Producer } from 'kafkajs';
 import type { Offset, Partition } from '#schemas/ids.ts';
 import { createKafka, kafkaErrorCode, silentLog, type KafkaAccess } from './kafka-client.ts';
 import type { PartitionRecords } from './micro-batch.ts';
+import type { zstd } from './zstd.ts';
 
 /** One record to be written, as every topic of ours has it. */
 export interface OutgoingRecord {
@@ -13,6 +14,8 @@ export interface OutgoingRecord {
 export interface RequestSenderOptions extends KafkaAccess {
   readonly topic: string;
   readonly requestTimeoutMs: number;
+  /** Kafka's number for the method; default: none. */
+  readonly compression?: typeof zstd;
 }
 
 export interface RequestSender {
@@ -98,6 +101,7 @@ export function createRequestSender(options: RequestSenderOptions): RequestSende
       topic,
       acks: -1,
       timeout: requestTimeoutMs,
+      ...(options.compression === undefined ? {} : { compression: options.compression as CompressionTypes }),
       messages: batch.flatMap(({ partition, records }) => records.map((record) => ({ ...record, partition }))),
     });
     const offsets = new Map<Partition, Offset>();

@@ -7,6 +7,7 @@ import type { ConsumeSaleEventsOptions, EventPublisher, SaleEventsConsumer } fro
 import { createMicroBatch, realTurns } from './micro-batch.ts';
 import { createRequestSender, type OutgoingRecord } from './produce.ts';
 import { eventsTopic } from './topics.ts';
+import { zstd } from './zstd.ts';
 
 export interface EventPublisherOptions extends KafkaAccess {
   /** Default `sale.events`. */
@@ -29,6 +30,7 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
     ...options,
     topic: options.topic ?? eventsTopic,
     requestTimeoutMs: Math.min(5_000, publishTimeoutMs),
+    compression: zstd,
   });
   const batch = createMicroBatch<OutgoingRecord>({
     limits: {

@@ -42,7 +42,7 @@ export function readUsualReservation(written: string): CreateReservation | null 
   const command: CreateReservation = {
     v: COMMAND_VERSION,
     type: 'reservation.create',
-    sale_id: found[1] as SaleId,
+    sale_id: saleIdOf(found[1]!),
     request_id: found[2]!,
     fingerprint: found[4] as Fingerprint,
     accepted_at: acceptedAt as EpochMs,
@@ -55,6 +55,15 @@ export function readUsualReservation(written: string): CreateReservation | null 
   if (traceparent !== undefined) command.traceparent = traceparent;
   if (replyTo !== undefined) command.reply_to = replyTo;
   return command;
+}
+
+/** Most commands of a line are of one sale: all of them share one string, which maps find at once. */
+let newestSaleId = '';
+
+function saleIdOf(text: string): SaleId {
+  // A copy, as for the items.
+  if (text !== newestSaleId) newestSaleId = JSON.parse(`"${text}"`) as string;
+  return newestSaleId as SaleId;
 }
 
 function itemsOf(text: string): RequestedItem[] {

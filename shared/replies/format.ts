@@ -34,20 +34,27 @@ export interface EncodedReplies {
 export function encodeReplies(replies: readonly Reply[]): EncodedReplies {
   const lines = new Map<string, string[]>();
   let unaddressed = 0;
+  // Replies to one instance come in runs: most find their lines without asking the map.
+  let address = '';
+  let others: string[] | undefined;
   for (const reply of replies) {
     const slash = reply.replyTo.indexOf('/');
-    const instance = reply.replyTo.slice(0, Math.max(0, slash));
+    if (others === undefined || slash + 1 !== address.length || !reply.replyTo.startsWith(address)) {
+      const instance = reply.replyTo.slice(0, Math.max(0, slash));
+      if (!instancePattern.test(instance)) {
+        unaddressed += 1;
+        continue;
+      }
+      address = `${instance}/`;
+      others = lines.get(instance);
+      if (others === undefined) lines.set(instance, (others = []));
+    }
     const waiter = reply.replyTo.slice(slash + 1);
     const line = toLine(reply, waiter);
-    if (!instancePattern.test(instance) || !waiterPattern.test(waiter) || line.includes('\n')) {
-      unaddressed += 1;
-      continue;
-    }
-    const others = lines.get(instance);
-    if (others === undefined) lines.set(instance, [line]);
-    else others.push(line);
+    if (waiterPattern.test(waiter) && !line.includes('\n')) others.push(line);
+    else unaddressed += 1;
   }
-  return { messages: new Map([...lines].map(([instance, texts]) => [instance, texts.join('\n')])), unaddressed };
+  return { messages: new Map([...lines].filter(([, texts]) => texts.length > 0).map(([instance, texts]) => [instance, texts.join('\n')])), unaddressed };
 }
 
 function toLine(reply: Reply, waiter: string): string {

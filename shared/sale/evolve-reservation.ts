@@ -4,7 +4,8 @@ import type { Fingerprint, ReservationId, Seq } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
 import { beginHold, endHold } from './hold.ts';
 import type { Line } from './reservation-table.ts';
-import type { PastReservation, SaleState } from './state.ts';
+import type { PastReservation } from './past-columns.ts';
+import type { SaleState } from './state.ts';
 import { RESERVATION_TRANSITIONS, type ReservationOutcome, type ReservationState, type ReservationTrigger } from './transitions.ts';
 import { canBeServed } from './turn.ts';
 

@@ -7,29 +7,46 @@ import { assert } from '#shared/faults/assert.ts';
 export const WORDS_PER_ID = 4;
 
 const ID_LENGTH = 36;
+const FINGERPRINT_LENGTH = 32;
 const INVALID = 0x80;
-const NIBBLES = new Uint8Array(128).fill(INVALID);
+const NIBBLES = new Uint8Array(256).fill(INVALID);
 for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value;
 /** Where the eight digits of each word stand in the text. */
-const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35];
+const DIGITS = Uint8Array.from(
+  [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35],
+);
+const PLAIN_DIGITS = Uint8Array.from({ length: FINGERPRINT_LENGTH }, (_, digit) => digit);
 const HEX_CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 const text = Buffer.alloc(ID_LENGTH, '-');
+const written = Buffer.alloc(ID_LENGTH);
 
 /** Writes the id's words to `words[at .. at + 3]`. */
 export function writeWords(id: string, words: Int32Array, at: number): void {
-  assert(id.length === ID_LENGTH, `an id is a UUID of 36 characters, not "${id}"`);
-  let invalid = 0;
+  assert(id.length === ID_LENGTH && writeDigits(id, DIGITS, words, at), `an id is a lower-case UUID of 36 characters, not "${id}"`);
+}
+
+/** Writes the words of a fingerprint, 32 digits without dashes. */
+export function writeFingerprint(fingerprint: string, words: Int32Array, at: number): void {
+  assert(
+    fingerprint.length === FINGERPRINT_LENGTH && writeDigits(fingerprint, PLAIN_DIGITS, words, at),
+    `a fingerprint is 32 hexadecimal digits in lower case, not "${fingerprint}"`,
+  );
+}
+
+/** false where one of the digits is none. Read through bytes: by `charCodeAt` each digit would ask anew what kind of string it looks at. */
+function writeDigits(digits: string, places: Uint8Array, words: Int32Array, at: number): boolean {
+  let invalid = written.write(digits) === digits.length ? 0 : INVALID;
   let digit = 0;
   for (let word = 0; word < WORDS_PER_ID; word++) {
     let bits = 0;
     for (const end = digit + 8; digit < end; digit++) {
-      const nibble = NIBBLES[id.charCodeAt(DIGITS[digit]!)] ?? INVALID;
+      const nibble = NIBBLES[written[places[digit]!]!]!;
       invalid |= nibble;
       bits = (bits << 4) | nibble;
     }
     words[at + word] = bits;
   }
-  assert(invalid < INVALID, `an id is a lower-case UUID, not "${id}"`);
+  return invalid < INVALID;
 }
 
 /** The id whose words stand at `words[at .. at + 3]`. */
@@ -39,4 +56,9 @@ export function readId(words: Int32Array, at: number): string {
     text[DIGITS[digit]!] = HEX_CODES[(bits >>> (28 - 4 * (digit & 7))) & 0xf]!;
   }
   return text.toString('latin1');
+}
+
+/** The fingerprint whose words stand at `words[at .. at + 3]`. */
+export function readFingerprint(words: Int32Array, at: number): string {
+  return readId(words, at).replaceAll('-', '');
 }

@@ -1,9 +1,11 @@
-import type { OrderStatus, ReservationStatus, SaleStatus } from '#schemas/event.ts';
-import type { EpochMs, Fingerprint, Offset, OrderId, RequestKey, ReservationId, SaleId, Seq, Sku, UserRef } from '#schemas/ids.ts';
+import type { OrderStatus, SaleStatus } from '#schemas/event.ts';
+import type { EpochMs, Offset, OrderId, RequestKey, ReservationId, SaleId, Seq, Sku, UserRef } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { LiveOrders } from './live-orders.ts';
+import { IdMemory } from './id-memory.ts';
 import { Memory } from './memory.ts';
+import { DECISION, type EarlierAnswer, PAST_RESERVATION, type PastReservation } from './past-columns.ts';
 import { ReservationTable } from './reservation-table.ts';
 import { type ItemCounts, Stock } from './stock.ts';
 import { UsageTable } from './usage.ts';
@@ -32,15 +34,9 @@ export interface SaleState {
   readonly waitlist: Waitlist;
   readonly orders: LiveOrders;
   readonly usage: UsageTable;
-  readonly decisions: Memory<ReservationId | OrderId | RequestKey, { readonly fingerprint: Fingerprint; readonly seq: Seq }>;
-  readonly pastReservations: Memory<ReservationId, PastReservation>;
+  readonly decisions: IdMemory<ReservationId | OrderId | RequestKey, EarlierAnswer>;
+  readonly pastReservations: IdMemory<ReservationId, PastReservation>;
   readonly pastOrders: Memory<OrderId, PastOrder>;
-}
-
-/** A reservation that no longer lives. */
-export interface PastReservation {
-  readonly user: UserRef;
-  readonly status: Exclude<ReservationStatus, 'held' | 'waitlisted' | 'paying'>;
 }
 
 /** An order that no longer lives. `failed` here: the gateway has had its last word; should it be wrong, it has to be paid back. */
@@ -75,8 +71,8 @@ export function initialState(saleId: SaleId): SaleState {
     waitlist: new Waitlist(reservations),
     orders: new LiveOrders(),
     usage: new UsageTable(),
-    decisions: new Memory(),
-    pastReservations: new Memory(),
+    decisions: new IdMemory(DECISION),
+    pastReservations: new IdMemory(PAST_RESERVATION),
     pastOrders: new Memory(),
   };
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import type { ReservationId, Seq, UserRef } from '#schemas/ids.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { IdIndex } from './id-index.ts';
-import { readId, WORDS_PER_ID, writeWords } from './id-words.ts';
+import { IdMemory } from './id-memory.ts';
+import { readFingerprint, readId, WORDS_PER_ID, writeFingerprint, writeWords } from './id-words.ts';
 import { ItemQueue } from './item-queue.ts';
 import { Memory } from './memory.ts';
 import { type Line, ReservationTable } from './reservation-table.ts';
@@ -223,22 +224,59 @@ test("an item's queue keeps its order and knows its greatest need, whoever leave
   );
 });
 
-test('memory forgets what was recorded up to a seq and keeps what was recorded anew', () => {
+/** Values that both kinds of memory can keep: any number, and a user for the words. */
+const packing = {
+  pack: (value: string, words: Int32Array, at: number) => {
+    writeWords(user(value), words, at);
+    return Number(value);
+  },
+  unpack: (words: Int32Array, at: number, number: number) => {
+    expect(readId(words, at)).toBe(user(String(number)));
+    return String(number);
+  },
+};
+
+test.each<[string, () => Pick<Memory<ReservationId, string>, 'get' | 'has' | 'size' | 'record' | 'forget'>]>([
+  ['memory', () => new Memory()],
+  ['the memory of ids', () => new IdMemory(packing)],
+])('%s forgets what was recorded up to a seq and keeps what was recorded anew', (_what, create) => {
+  const change = fc.tuple(fc.nat({ max: 30 }), fc.nat({ max: 9 }), fc.nat({ max: 200 }));
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat({ max: 9 }), fc.nat({ max: 3 }), fc.nat({ max: 60 })), { maxLength: 60 }), (changes) => {
-      const memory = new Memory<number, string>();
-      const model = new Map<number, { seq: number; value: string }>();
+    fc.property(fc.array(change, { maxLength: 200, size: 'max' }), (changes) => {
+      const memory = create();
+      const model = new Map<ReservationId, { seq: number; value: string }>();
       changes.forEach(([key, dice, through], seq) => {
         if (dice === 0) {
           memory.forget(Math.min(through, seq));
           for (const [each, { seq: recorded }] of model) if (recorded <= Math.min(through, seq)) model.delete(each);
         } else {
-          memory.record(key, seq, `value ${seq}`);
-          model.set(key, { seq, value: `value ${seq}` });
+          memory.record(reservation(String(key)), seq, String(seq));
+          model.set(reservation(String(key)), { seq, value: String(seq) });
         }
-        for (let each = 0; each < 10; each++) expect(memory.get(each)).toBe(model.get(each)?.value);
         expect(memory.size).toBe(model.size);
       });
+      for (let each = 0; each <= 30; each++) {
+        const id = reservation(String(each));
+        expect(memory.get(id)).toBe(model.get(id)?.value);
+        expect(memory.has(id)).toBe(model.has(id));
+      }
+    }),
+    runs,
+  );
+});
+
+test.each(['', '0'.repeat(31), '0'.repeat(33), 'G'.repeat(32)])('crashes on "%s", which is no fingerprint', (digits) => {
+  expect(() => {
+    writeFingerprint(digits, new Int32Array(WORDS_PER_ID), 0);
+  }).toThrow('assertion failed');
+});
+
+test('a fingerprint comes back as it went in', () => {
+  fc.assert(
+    fc.property(fc.uuid(), (id) => {
+      const words = new Int32Array(WORDS_PER_ID);
+      writeFingerprint(id.replaceAll('-', ''), words, 0);
+      expect(readFingerprint(words, 0)).toBe(id.replaceAll('-', ''));
     }),
     runs,
   );

@@ -14,6 +14,7 @@ import {
   order,
   paid,
   refunded,
+  requestKey,
   reservation,
   reserve,
   SALE,
@@ -98,7 +99,7 @@ const eventsOfReservation: Record<ReservationTrigger, object> = {
   refuse: { type: 'reservation.rejected', ...about, ...answer, ...asked, reason: 'sold_out' },
   offer: { type: 'reservation.offered', ...about, ...asked, expires_at: 90_000 },
   turn_away: { type: 'reservation.rejected', ...about, reason: 'sale_closed' },
-  cancel: { type: 'reservation.cancelled', ...about, ...answer, key: 'key' },
+  cancel: { type: 'reservation.cancelled', ...about, ...answer, key: requestKey('next') },
   expire: { type: 'reservation.expired', ...about },
   check_out: {
     type: 'checkout.requested',
