@@ -89,9 +89,17 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
   let stopped = false;
 
   function settle(waiter: Waiter, outcome: Awaited): void {
-    if (!waiters.delete(waiter.id)) return;
+    const { settle: tell } = waiter;
+    if (forget(waiter)) tell?.(outcome);
+  }
+
+  /** false where it was forgotten before. What it knows of its request goes with it: see docs/decisions/0010. */
+  function forget(waiter: Waiter): boolean {
+    if (!waiters.delete(waiter.id)) return false;
     replies.forget(waiter.id);
-    waiter.settle?.(outcome);
+    waiter.attempt = null;
+    waiter.settle = null;
+    return true;
   }
 
   function decide(waiter: Waiter, leaf: string): void {
@@ -192,8 +200,7 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
                 if (stopped || waiter.deadline <= now()) settle(waiter, { kind: 'undecided', place });
               },
               (fault: unknown) => {
-                if (!waiters.delete(waiter.id)) return;
-                replies.forget(waiter.id);
+                if (!forget(waiter)) return;
                 reject(fault instanceof Error ? fault : new Error(String(fault)));
               },
             );

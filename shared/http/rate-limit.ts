@@ -1,4 +1,3 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { problem, type Problem } from './problem.ts';
 
 export interface RateLimitOptions {
@@ -10,37 +9,56 @@ export interface RateLimitOptions {
 
 /** Counters that the users beyond `usersMax` share. */
 const sharedCounters = 4_096;
+/** No user's name begins so: they are printable. */
+const sharedPrefix = '\n';
+export type RateLimit = (user: string) => Problem | null;
 
-export type RateLimit = (user: string) => Promise<Problem | null>;
+/** One user's window, from the first request in it. */
+interface Counter {
+  requests: number;
+  readonly until: number;
+}
 
-/** Counts each user's requests in this process; null while there are no more than the policy allows, else 429. */
+/**
+ * Counts each user's requests in this process; null while there are no more than the
+ * policy allows, else 429. Counters are kept by when they began and dropped all at
+ * once: to look for those that are over would cost more than to count.
+ */
 export function createRateLimit({ requestsMax, windowSeconds, usersMax = 200_000 }: RateLimitOptions): RateLimit {
-  const limiter = new RateLimiterMemory({ points: requestsMax, duration: windowSeconds, keyPrefix: '' });
   const policy = `"user";q=${requestsMax};w=${windowSeconds}`;
-  // Counters live for one window, so those begun in this window and the one before are at least all that live.
-  let windowNo = 0;
-  let begunNow = 0;
-  let begunBefore = 0;
+  const windowMs = windowSeconds * 1_000;
+  /** Begun in this stretch of one window's length, and in the one before: the latter are over when this one is. */
+  let begun = new Map<string, Counter>();
+  let begunBefore = new Map<string, Counter>();
+  let stretch = 0;
 
-  return async (user) => {
-    const current = Math.floor(Date.now() / (windowSeconds * 1_000));
-    if (current !== windowNo) {
-      begunBefore = current === windowNo + 1 ? begunNow : 0;
-      begunNow = 0;
-      windowNo = current;
+  function move(now: number): void {
+    const current = Math.floor(now / windowMs);
+    if (current === stretch) return;
+    begunBefore = current === stretch + 1 ? begun : new Map<string, Counter>();
+    begun = new Map();
+    stretch = current;
+  }
+
+  return (user) => {
+    const now = Date.now();
+    move(now);
+    let name = user;
+    let counter = begun.get(name) ?? begunBefore.get(name);
+    if (counter === undefined && begun.size + begunBefore.size >= usersMax) {
+      name = `${sharedPrefix}${sharedCounter(user)}`;
+      counter = begun.get(name) ?? begunBefore.get(name);
     }
-    const crowded = begunNow + begunBefore >= usersMax;
-    try {
-      const { isFirstInDuration } = await limiter.consume(crowded ? `shared:${sharedCounter(user)}` : `user:${user}`);
-      if (isFirstInDuration) begunNow += 1;
+    if (counter === undefined || counter.until <= now) {
+      begun.set(name, { requests: 1, until: now + windowMs });
       return null;
-    } catch (refused) {
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      const seconds = String(Math.max(1, Math.ceil(refused.msBeforeNext / 1_000)));
-      return problem('rate_limited', `more than ${requestsMax} requests in ${windowSeconds} s; go on in ${seconds} s`, {
-        headers: { 'retry-after': seconds, 'ratelimit-policy': policy, ratelimit: `"user";r=0;t=${seconds}` },
-      });
     }
+    counter.requests += 1;
+    if (counter.requests <= requestsMax) return null;
+    const seconds = String(Math.max(1, Math.ceil((counter.until - now) / 1_000)));
+    return problem('rate_limited', `more than ${requestsMax} requests in ${windowSeconds} s; go on in ${seconds} s`, {
+      headers: { 'retry-after': seconds, 'ratelimit-policy': policy, ratelimit: `"user";r=0;t=${seconds}` },
+    });
   };
 }
 

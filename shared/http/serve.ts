@@ -14,6 +14,7 @@ import { problem, refuse, renderProblem, RequestRefused, type Problem } from './
 import type { RateLimit } from './rate-limit.ts';
 import type { Exchange, Route } from './route.ts';
 import { requestIdOf, traceparentOf } from './trace.ts';
+import { createUsualRoutes, type FoundRoute } from './usual-route.ts';
 
 /** Beyond the longest wait that a client may ask for. */
 export const requestSecondsMax = 30;
@@ -62,7 +63,8 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
  */
 export function createHttpService(options: ServeOptions): HttpService {
   const { routes, authenticate, rateLimit, errorsBaseUrl, log, timeRequest, waitingRoomUrl } = options;
-  const active = new Set<Active>();
+  /** In the order in which they came. A cell is emptied when it is taken out: see docs/decisions/0010. */
+  const active = new Set<{ one: Active | null }>();
   const quietLogs = !log.isLevelEnabled('debug');
   let draining: (() => void) | null = null;
 
@@ -78,9 +80,11 @@ export function createHttpService(options: ServeOptions): HttpService {
       receivedAt: Date.now(),
       startedAt: performance.now(),
     };
-    active.add(one);
+    const cell: { one: Active | null } = { one };
+    active.add(cell);
     response.once('close', () => {
-      active.delete(one);
+      active.delete(cell);
+      cell.one = null;
       if (draining !== null && active.size === 0) draining();
     });
     return one;
@@ -143,24 +147,24 @@ export function createHttpService(options: ServeOptions): HttpService {
     return problem('internal_error', 'report the request_id; a retry with the same idempotency key is safe');
   }
 
-  async function run(route: Route, request: Request, response: ServerResponse): Promise<void> {
+  async function run({ route, params }: FoundRoute, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const one = begin(request, response, route.name);
     try {
       const caller = route.scopes.length === 0 ? null : allowed(route, authenticate(request.headers));
       if (caller !== null) {
-        const limited = await rateLimit(caller.userId);
+        const limited = rateLimit(caller.userId);
         if (limited !== null) {
-          write(one, wantsPage(request) ? toWaitingRoom(limited, request.url) : limited);
+          write(one, wantsPage(request) ? toWaitingRoom(limited, request.url ?? '/') : limited);
           return;
         }
       }
       const body = route.method === 'POST' ? await readJsonObject(request) : NO_BODY;
-      const url = request.url;
+      const url = request.url ?? '/';
       const queryAt = url.indexOf('?');
       const exchange: Exchange = {
         request,
         path: one.path,
-        params: request.params as Readonly<Record<string, string>>,
+        params,
         query: queryAt < 0 ? NO_QUERY : new URLSearchParams(url.slice(queryAt)),
         requestId: one.requestId,
         traceparent: one.traceparent,
@@ -179,7 +183,8 @@ export function createHttpService(options: ServeOptions): HttpService {
   for (const [path, ofPath] of byPath(routes)) {
     const at = app.route(path);
     for (const route of ofPath) {
-      const handler = (request: Request, response: Response) => run(route, request, response);
+      const handler = (request: Request, response: Response) =>
+        run({ route, params: request.params as Readonly<Record<string, string>> }, request, response);
       if (route.method === 'POST') at.post(handler);
       else at.get(handler);
     }
@@ -207,6 +212,13 @@ export function createHttpService(options: ServeOptions): HttpService {
     else write(one, refusalOf(one, error));
   });
 
+  const usualRoute = createUsualRoutes(routes);
+  function receive(request: IncomingMessage, response: ServerResponse): void {
+    const found = usualRoute(request.method, request.url);
+    if (found === null) app(request, response);
+    else void run(found, request, response);
+  }
+
   const server = createServer(
     {
       maxHeaderSize: headerBytesMax,
@@ -216,16 +228,16 @@ export function createHttpService(options: ServeOptions): HttpService {
       noDelay: true,
       requireHostHeader: false,
     },
-    app,
+    receive,
   );
-  server.on('checkExpectation', app);
+  server.on('checkExpectation', receive);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     refuseUnparsed(error, socket, errorsBaseUrl);
   });
   const late = setInterval(() => {
     const dueBefore = Date.now() - answerMsMax;
-    for (const one of active) {
-      if (one.receivedAt > dueBefore) break;
+    for (const { one } of active) {
+      if (one === null || one.receivedAt > dueBefore) break;
       if (!one.response.headersSent)
         write(one, problem('deadline_exceeded', CATALOGUE.deadline_exceeded.description, { headers: { 'retry-after': '1' } }));
     }

@@ -17,7 +17,7 @@ export function batchStatements(batch: Batch, leaseMs: number): (Statement | Cop
   return [fence({ ...batch, leaseMs }), ...writes(project(batch), false)];
 }
 
-/** All prepared statements a batch may have, without rows; the fence is last, because it raises. */
+/** All prepared statements a batch may have, without rows. */
 export function preparations(): Statement[] {
   const nowhere = { partition: -1 as Partition, epoch: 0, expectedNextOffset: 0, nextOffset: 0, lastAt: 0, lastRecordSha256: null };
   const none = { newSales: [], newTerms: [], newItems: [], sales: [], items: [], settledSales: [], newReservations: [] };

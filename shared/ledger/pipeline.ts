@@ -1,11 +1,10 @@
-import { Client, type ClientConfig, type QueryResult } from 'pg';
-import { assert } from '#shared/faults/assert.ts';
+import { Client, type ClientConfig, DatabaseError } from 'pg';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { Statement } from './columns.ts';
 import { COMMIT_MS_MAX } from './connections.ts';
 import type { Copy } from './copy-rows.ts';
-import { copyQuery } from './copy-query.ts';
 import { ledgerFault } from './ledger-fault.ts';
+import { preparing, TransactionQuery } from './transaction-query.ts';
 
 /**
  * One connection on which transactions are handed in one behind the other without
@@ -17,7 +16,7 @@ export interface Pipeline {
    *
    * `failed`: PostgreSQL refused statement `index` and nothing was changed.
    * Throws RetryableFault `commit_unknown` where the connection was lost before the
-   * answer to COMMIT, and `ledger_unreachable` where nothing was sent at all.
+   * answer, and `ledger_unreachable` where nothing was sent at all.
    */
   transact(statements: readonly (Statement | Copy)[]): Promise<TransactionOutcome>;
   /** After all that was handed in has its answer. */
@@ -27,14 +26,9 @@ export interface Pipeline {
 export type TransactionOutcome =
   { readonly kind: 'committed' } | { readonly kind: 'failed'; readonly index: number; readonly error: unknown };
 
-/** A statement in a transaction that an earlier one has spoiled. */
-const IN_FAILED_TRANSACTION = '25P02';
-
 /**
  * @param config of a pipelined client
- * @param preparations every prepared statement that will be used, in a form that changes nothing. They are run once when a
- *   connection is opened: a statement first seen in a transaction that fails would be taken for prepared by the
- *   transactions already on their way behind it, and fail those too. The last of them may fail.
+ * @param preparations every prepared statement that will be used, in any form
  */
 export function createPipeline(config: ClientConfig, preparations: readonly Statement[]): Pipeline {
   /** Replaced when lost, so that whoever comes next opens another. */
@@ -69,50 +63,34 @@ export function createPipeline(config: ClientConfig, preparations: readonly Stat
 
 async function connect(client: Client, preparations: readonly Statement[]): Promise<Client> {
   await client.connect();
-  const outcomes = [client.query('BEGIN'), ...preparations.map((statement) => client.query(asQuery(statement)))];
-  const settled = await Promise.allSettled([...outcomes, client.query('ROLLBACK')]);
-  const failed = settled.find((outcome, index) => outcome.status === 'rejected' && index !== preparations.length);
-  if (failed?.status === 'rejected') {
+  try {
+    await client.query(preparations.map(preparing).join(';'));
+  } catch (error) {
     await client.end();
-    throw failed.reason as Error;
+    throw error;
   }
   return client;
 }
 
-async function run(client: Client, statements: readonly (Statement | Copy)[]): Promise<TransactionOutcome> {
-  const begun = errorOf(client.query('BEGIN'));
-  const errors = statements.map((statement) =>
-    errorOf('messages' in statement ? copyQuery(client, statement) : client.query(asQuery(statement))),
-  );
-  // The time limit destroys the connection, because a pipeline cannot skip an answer.
-  const committing = client.query({ text: 'COMMIT', query_timeout: COMMIT_MS_MAX } as { text: string });
-  let committed: QueryResult;
-  try {
-    committed = await committing;
-  } catch (error) {
-    const message = 'the connection was lost before COMMIT was answered: take the partition over again and read how far it got';
-    throw new RetryableFault('commit_unknown', message, { cause: error });
-  }
-  assert((await begun) === null, 'a transaction that could not begin was committed');
-  const found = await Promise.all(errors);
-  const index = found.findIndex((error) => error !== null && (error as { code?: unknown }).code !== IN_FAILED_TRANSACTION);
-  if (index === -1) {
-    assert(committed.command === 'COMMIT', `COMMIT was answered ${committed.command} although no statement failed`);
-    return { kind: 'committed' };
-  }
-  assert(committed.command === 'ROLLBACK', `COMMIT was answered ${committed.command} although statement ${statements[index]!.name} failed`);
-  return { kind: 'failed', index, error: found[index] };
+function run(client: Client, statements: readonly (Statement | Copy)[]): Promise<TransactionOutcome> {
+  return new Promise((resolve, reject) => {
+    const query = new TransactionQuery(statements, (error) => {
+      if (error === null) resolve({ kind: 'committed' });
+      else if (isRefusal(error)) resolve({ kind: 'failed', index: query.completed, error });
+      else {
+        const message = 'the connection was lost before the commit was answered: take the partition over again and read how far it got';
+        reject(new RetryableFault('commit_unknown', message, { cause: error }));
+      }
+    });
+    // The time limit destroys the connection, because a pipeline cannot skip an answer.
+    client.query(Object.assign(query, { query_timeout: COMMIT_MS_MAX }));
+  });
 }
 
-function asQuery(statement: Statement) {
-  return { name: statement.name, text: statement.text, values: statement.values as unknown[] };
-}
+/** Operator intervention and connection exceptions: the server goes away, whatever it had done by then. */
+const goesAway = /^(57P|08)/;
 
-async function errorOf(answer: Promise<unknown>): Promise<unknown> {
-  try {
-    await answer;
-    return null;
-  } catch (error) {
-    return error;
-  }
+/** Whether the server refused a statement and stays. */
+function isRefusal(error: Error): boolean {
+  return error instanceof DatabaseError && error.code !== undefined && !goesAway.test(error.code);
 }

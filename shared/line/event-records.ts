@@ -98,9 +98,18 @@ export function parseEventRecord(
   return { events, range: firstSeq === null || lastSeq === null ? null : { saleId: saleId.data, firstSeq, lastSeq }, poison, blocked };
 }
 
+/**
+ * The seq and type of a leaf, at a tenth of what parsing takes: a reader of payments is handed a hundred thousand
+ * reservations. Canonical JSON escapes every quote inside a text, so this stands in no text.
+ */
+const seqAndType = /,"seq":([1-9][0-9]{0,14}),(?:"traceparent":"[0-9a-f-]*",)?"type":"([a-z_.]+)"/;
+
 type ParsedLeaf = { readonly seq: Seq; readonly event: Event | null } | { readonly poison: string } | { readonly blocked: string };
 
 function parseLeaf(leaf: string, saleId: SaleId, types: ReadonlySet<EventType> | undefined, neverSkipped: readonly string[]): ParsedLeaf {
+  const glance = types === undefined ? null : seqAndType.exec(leaf);
+  if (glance !== null && EVENT_TYPES.has(glance[2]!) && !types!.has(glance[2] as EventType))
+    return { seq: Number(glance[1]) as Seq, event: null };
   let content: unknown;
   try {
     content = JSON.parse(leaf);

@@ -2,10 +2,12 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { Kafka, logLevel, type ISocketFactory, type KafkaConfig } from 'kafkajs';
 import { silenceIdleTimer } from './kafkajs-idle-timer.ts';
+import { emptySpentRequests } from './kafkajs-spent-requests.ts';
 import type { LineLog } from './line.ts';
 import { registerZstd } from './zstd.ts';
 
 silenceIdleTimer();
+emptySpentRequests();
 registerZstd();
 
 /** How the brokers are reached: the same for every part of the line. */

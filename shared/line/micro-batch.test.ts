@@ -4,6 +4,8 @@ import { createMicroBatch, type MicroBatchLimits, type PartitionRecords, type Tu
 
 const limits: MicroBatchLimits = {
   lingerMs: 2,
+  busyLingerMs: 6,
+  busyRecords: 4,
   flushRecords: 5,
   requestRecordsMax: 8,
   requestBytesMax: 100,
@@ -147,6 +149,21 @@ describe('a request', () => {
     expect(sent(1)).toBe('1:bc');
   });
 
+  it('waits longer behind one that was well filled', async () => {
+    const { add, pass, requests } = bench();
+    for (const record of ['a', 'b', 'c', 'd']) add(1, record);
+    await pass(0);
+    requests[0]!.acknowledge();
+    await pass(1);
+    add(1, 'e');
+    await pass(5);
+    requests[1]!.acknowledge();
+    await pass(1);
+    add(1, 'f');
+    await pass(1);
+    expect(requests.map(({ at }) => at)).toEqual([0, 6, 8]);
+  });
+
   it('does not wait for the linger once enough records have gathered', async () => {
     const { add, pass, requests } = bench();
     add(1, 'a');
@@ -163,7 +180,7 @@ describe('a request', () => {
     for (let index = 0; index < 10; index += 1) add(1, String(index));
     await pass(0);
     requests[0]!.acknowledge();
-    await pass(5);
+    await pass(6);
     requests[1]!.acknowledge();
     await pass(0);
     expect([sent(0), sent(1)]).toEqual(['1:01234567', '1:89']);

@@ -1,4 +1,4 @@
-import type { CompressionTypes, IHeaders, Producer } from 'kafkajs';
+import type { IHeaders, Producer } from 'kafkajs';
 import type { Offset, Partition } from '#schemas/ids.ts';
 import { createKafka, kafkaErrorCode, silentLog, type KafkaAccess } from './kafka-client.ts';
 import type { PartitionRecords } from './micro-batch.ts';
@@ -14,7 +14,7 @@ export interface OutgoingRecord {
 export interface RequestSenderOptions extends KafkaAccess {
   readonly topic: string;
   readonly requestTimeoutMs: number;
-  /** Kafka's number for the method; default: none. */
+  /** Default: none. */
   readonly compression?: typeof zstd;
 }
 
@@ -101,7 +101,7 @@ export function createRequestSender(options: RequestSenderOptions): RequestSende
       topic,
       acks: -1,
       timeout: requestTimeoutMs,
-      ...(options.compression === undefined ? {} : { compression: options.compression as CompressionTypes }),
+      ...(options.compression === undefined ? {} : { compression: options.compression }),
       messages: batch.flatMap(({ partition, records }) => records.map((record) => ({ ...record, partition }))),
     });
     const offsets = new Map<Partition, Offset>();

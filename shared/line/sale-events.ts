@@ -35,6 +35,8 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
   const batch = createMicroBatch<OutgoingRecord>({
     limits: {
       lingerMs: publishLingerMs,
+      busyLingerMs: publishLingerMs,
+      busyRecords: 20,
       flushRecords: 20,
       requestRecordsMax: 100,
       requestBytesMax: eventRecordBytesMax,

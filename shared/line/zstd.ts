@@ -9,8 +9,7 @@ import kafkajs from 'kafkajs';
  * way to send them, not only the smaller one.
  */
 
-/** kafkajs's CompressionTypes.ZSTD, Kafka's number for it. */
-export const zstd = 4;
+export const zstd = kafkajs.CompressionTypes.ZSTD;
 
 const compress = promisify(zlib.zstdCompress);
 const decompress = promisify(zlib.zstdDecompress);

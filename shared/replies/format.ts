@@ -54,7 +54,10 @@ export function encodeReplies(replies: readonly Reply[]): EncodedReplies {
     if (waiterPattern.test(waiter) && !line.includes('\n')) others.push(line);
     else unaddressed += 1;
   }
-  return { messages: new Map([...lines].filter(([, texts]) => texts.length > 0).map(([instance, texts]) => [instance, texts.join('\n')])), unaddressed };
+  return {
+    messages: new Map([...lines].filter(([, texts]) => texts.length > 0).map(([instance, texts]) => [instance, texts.join('\n')])),
+    unaddressed,
+  };
 }
 
 function toLine(reply: Reply, waiter: string): string {

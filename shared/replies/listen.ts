@@ -13,7 +13,7 @@ export interface ReplyListenerOptions {
   readonly log?: RedisLog;
 }
 
-const tickMs = 10;
+const tickMs = 25;
 const commandMsMax = 1_000;
 /** A connection that died without a word is found out by then. */
 const pingMs = 3_000;

@@ -1,8 +1,8 @@
 /**
  * Many who each wait for something with a name, for a time of their own, with one
- * timer for all of them: deadlines stand in slots of one tick, and one sweep a tick
- * looks into the slots that are due. Someone who was answered before that is only
- * forgotten when the slot comes up, which costs nothing at the moment of the answer.
+ * timer for all of them: one sweep a tick looks at everyone who still waits. Nearly
+ * all are answered long before their deadline and are forgotten in the same moment;
+ * a list by deadline would keep them in memory until then.
  */
 export interface Waiters<T> {
   /** null after `timeoutMs` (at most one tick later), or at once where `waitersMax` wait already. */
@@ -17,7 +17,6 @@ export interface Waiters<T> {
 }
 
 interface Waiter<T> {
-  readonly name: string;
   readonly deadline: number;
   resolve: ((value: T | null) => void) | null;
 }
@@ -41,8 +40,6 @@ export const realWaitersClock: WaitersClock = {
 
 export function createWaiters<T>(waitersMax: number, tickMs: number, clock: WaitersClock = realWaitersClock): Waiters<T> {
   const byName = new Map<string, Waiter<T>[]>();
-  const slots = new Map<number, Waiter<T>[]>();
-  let sweptTick = 0;
   let waiting = 0;
   let refused = 0;
   let stopSweep: (() => void) | null = null;
@@ -57,32 +54,15 @@ export function createWaiters<T>(waitersMax: number, tickMs: number, clock: Wait
   }
 
   function sweep(): void {
-    const tick = Math.floor(clock.now() / tickMs);
-    for (; sweptTick < tick; sweptTick += 1) {
-      const due = slots.get(sweptTick);
-      if (due === undefined) continue;
-      slots.delete(sweptTick);
-      for (const waiter of due) {
-        if (!settle(waiter, null)) continue;
-        const others = (byName.get(waiter.name) ?? []).filter((other) => other !== waiter);
-        if (others.length === 0) byName.delete(waiter.name);
-        else byName.set(waiter.name, others);
-      }
+    const now = clock.now();
+    for (const [name, named] of byName) {
+      const others = named.filter((waiter) => waiter.deadline > now || !settle(waiter, null));
+      if (others.length === 0) byName.delete(name);
+      else if (others.length < named.length) byName.set(name, others);
     }
-    if (slots.size === 0) {
+    if (byName.size === 0) {
       stopSweep?.();
       stopSweep = null;
-    }
-  }
-
-  function keep(waiter: Waiter<T>): void {
-    const slot = Math.floor(waiter.deadline / tickMs);
-    const others = slots.get(slot);
-    if (others === undefined) slots.set(slot, [waiter]);
-    else others.push(waiter);
-    if (stopSweep === null) {
-      sweptTick = Math.floor(clock.now() / tickMs);
-      stopSweep = clock.every(tickMs, sweep);
     }
   }
 
@@ -93,12 +73,12 @@ export function createWaiters<T>(waitersMax: number, tickMs: number, clock: Wait
         return Promise.resolve(null);
       }
       return new Promise((resolve) => {
-        const waiter: Waiter<T> = { name, deadline: clock.now() + Math.max(0, timeoutMs), resolve };
+        const waiter: Waiter<T> = { deadline: clock.now() + Math.max(0, timeoutMs), resolve };
         waiting += 1;
         const others = byName.get(name);
         if (others === undefined) byName.set(name, [waiter]);
         else others.push(waiter);
-        keep(waiter);
+        stopSweep ??= clock.every(tickMs, sweep);
       });
     },
     answer: (name, value) => {
@@ -114,7 +94,6 @@ export function createWaiters<T>(waitersMax: number, tickMs: number, clock: Wait
       stopSweep = null;
       for (const named of byName.values()) for (const waiter of named) settle(waiter, null);
       byName.clear();
-      slots.clear();
     },
   };
 }

@@ -12,9 +12,9 @@ const INVALID = 0x80;
 const NIBBLES = new Uint8Array(256).fill(INVALID);
 for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value;
 /** Where the eight digits of each word stand in the text. */
-const DIGITS = Uint8Array.from(
-  [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35],
-);
+const DIGITS = Uint8Array.from([
+  0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35,
+]);
 const PLAIN_DIGITS = Uint8Array.from({ length: FINGERPRINT_LENGTH }, (_, digit) => digit);
 const HEX_CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 const text = Buffer.alloc(ID_LENGTH, '-');
