@@ -59,7 +59,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  queueRecordsMax: 20_000,
+  queueRecordsMax: 6_000,
   queueBytesMax: 32 * 1024 * 1024,
   batchRecordsMax: 1_000,
   backlogBatchRecordsMax: 2_000,

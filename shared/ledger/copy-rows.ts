@@ -40,6 +40,9 @@ export class CopyRows {
   #bytes: Buffer;
   #view: DataView;
   #at = MESSAGE_HEADER_BYTES;
+  /** The document written last and where: rows of a sale are much alike. */
+  #lastJson: string | null = null;
+  #lastJsonAt = 0;
 
   /** @param bytesExpected of all rows; more is made room for */
   constructor(bytesExpected: number) {
@@ -112,10 +115,19 @@ export class CopyRows {
 
   jsonb(json: string): void {
     this.#makeRoom(LENGTH_BYTES + 1 + json.length * UTF8_BYTES_A_UNIT_MAX);
+    const begin = this.#at;
+    if (json === this.#lastJson) {
+      const bytes = LENGTH_BYTES + this.#view.getInt32(this.#lastJsonAt);
+      this.#bytes.copyWithin(begin, this.#lastJsonAt, this.#lastJsonAt + bytes);
+      this.#at += bytes;
+      return;
+    }
     const from = (this.#at += LENGTH_BYTES);
     this.#bytes[this.#at++] = JSONB_VERSION;
     this.#putText(json);
-    this.#view.setInt32(from - LENGTH_BYTES, this.#at - from);
+    this.#view.setInt32(begin, this.#at - from);
+    this.#lastJson = json;
+    this.#lastJsonAt = begin;
   }
 
   end(): Buffer {

@@ -50,8 +50,9 @@ export function encodeReplies(replies: readonly Reply[]): EncodedReplies {
       if (others === undefined) lines.set(instance, (others = []));
     }
     const waiter = reply.replyTo.slice(slash + 1);
-    const line = toLine(reply, waiter);
-    if (waiterPattern.test(waiter) && !line.includes('\n')) others.push(line);
+    // Looked for in the leaf, not in the line: that would first put the line's pieces together.
+    if (waiterPattern.test(waiter) && !(reply.kind === 'decided' ? reply.leaf : reply.saleId).includes('\n'))
+      others.push(toLine(reply, waiter));
     else unaddressed += 1;
   }
   return {

@@ -20,8 +20,26 @@ const HEX_CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeA
 const text = Buffer.alloc(ID_LENGTH, '-');
 const written = Buffer.alloc(ID_LENGTH);
 
+/** The ids that were read last, and their words: a decision looks for the same two or three in one table after the other. */
+const RECENT = 4;
+const recentIds: string[] = Array.from({ length: RECENT }, () => '');
+const recentWords = new Int32Array(RECENT * WORDS_PER_ID);
+let oldestRecent = 0;
+
 /** Writes the id's words to `words[at .. at + 3]`. */
 export function writeWords(id: string, words: Int32Array, at: number): void {
+  for (let recent = 0; recent < RECENT; recent++) {
+    if (recentIds[recent] !== id) continue;
+    for (let word = 0; word < WORDS_PER_ID; word++) words[at + word] = recentWords[recent * WORDS_PER_ID + word]!;
+    return;
+  }
+  readWords(id, words, at);
+  oldestRecent = (oldestRecent + 1) % RECENT;
+  recentIds[oldestRecent] = id;
+  for (let word = 0; word < WORDS_PER_ID; word++) recentWords[oldestRecent * WORDS_PER_ID + word] = words[at + word]!;
+}
+
+function readWords(id: string, words: Int32Array, at: number): void {
   assert(id.length === ID_LENGTH && writeDigits(id, DIGITS, words, at), `an id is a lower-case UUID of 36 characters, not "${id}"`);
 }
 
