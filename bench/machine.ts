@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { Client } from 'pg';
@@ -35,6 +36,20 @@ export async function describeMachine(databaseOwnerUrl: string, root: string, lo
     commit: commitOf(root),
     loadBefore,
   };
+}
+
+const probe = 'x'.repeat(600);
+const probeMs = 200;
+
+/**
+ * Microseconds that a SHA-256 of 600 bytes takes on one core just now. A virtual machine's cores are not equally fast
+ * from minute to minute: two numbers can be compared only beside this one.
+ */
+export function hashMicroseconds(): number {
+  const begun = performance.now();
+  let hashes = 0;
+  for (; performance.now() - begun < probeMs; hashes += 100) for (let index = 0; index < 100; index += 1) hash('sha256', probe);
+  return ((performance.now() - begun) * 1_000) / hashes;
 }
 
 function osName(): string {

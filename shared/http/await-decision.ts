@@ -2,6 +2,7 @@ import type { Event } from '#schemas/event.ts';
 import type { EpochMs, Fingerprint, SaleNo, Seq } from '#schemas/ids.ts';
 import type { DecisionKey, FoundDecision } from '#shared/ledger/read/decisions.ts';
 import type { Place } from '#shared/line/line.ts';
+import { utcTime } from '#shared/proof/utc.ts';
 import type { Reply, ReplyListener } from '#shared/replies/replies.ts';
 
 /**
@@ -222,6 +223,6 @@ function isOf(attempt: Attempt, event: Event): boolean {
     event.traceparent === attempt.traceparent &&
     'accepted_at' in event &&
     event.accepted_at !== undefined &&
-    Date.parse(event.accepted_at) === attempt.accepted_at
+    event.accepted_at === utcTime(attempt.accepted_at)
   );
 }
