@@ -1,10 +1,10 @@
 import type { EpochMs, Offset, Partition } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
-import type { CommitOutcome, Position } from '#shared/ledger/ledger.ts';
+import type { CommitOutcome, Position, SaleAfter } from '#shared/ledger/ledger.ts';
 import type { LineRecord } from '#shared/line/line.ts';
 import { decideBatch, type DecidedBatch, type LinePosition } from './decide-batch.ts';
-import { createOutbox, type Outbox } from './outbox.ts';
+import { createOutbox, type Outbox, type PublishableSale } from './outbox.ts';
 import { lookUpPart, parsePart, type Part } from './part.ts';
 import type { Limits, WriterPorts } from './ports.ts';
 import { checkPosition, clockAhead } from './position-check.ts';
@@ -61,9 +61,15 @@ export interface Figures {
   readonly hotSales: number;
 }
 
+/** What is told of a batch once it is committed: its leaves, and nothing else of its events, which are dead once they are handed in. */
+interface Untold extends Omit<DecidedBatch, 'sales'> {
+  readonly seqs: readonly SaleAfter['seq'][];
+  readonly published: readonly PublishableSale[];
+}
+
 /** A batch on its way through the ledger, or one without events that only waits for its turn to be told. */
 interface UnderWay {
-  readonly batch: DecidedBatch;
+  readonly batch: Untold;
   readonly handedInAt: EpochMs;
   readonly isCommit: boolean;
   outcome: CommitOutcome | { readonly kind: 'failed'; readonly error: unknown } | undefined;
@@ -312,7 +318,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
       commit(batch);
     } else {
       // Nothing changed: deciding it again would give the same. The offset moves with the next batch that has events.
-      underWay.push({ batch, handedInAt: ports.now(), isCommit: false, outcome: { kind: 'committed' } });
+      underWay.push({ batch: untold(batch), handedInAt: ports.now(), isCommit: false, outcome: { kind: 'committed' } });
       settle();
       callOffLazyCommit ??= ports.schedule(limits.lazyCommitMs, () => {
         callOffLazyCommit = undefined;
@@ -340,7 +346,7 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     assert(outbox !== undefined, 'nothing is committed before the outbox stands');
     callOffLazyCommit?.();
     callOffLazyCommit = undefined;
-    const entry: UnderWay = { batch, handedInAt: ports.now(), isCommit: true, outcome: undefined };
+    const entry: UnderWay = { batch: untold(batch), handedInAt: ports.now(), isCommit: true, outcome: undefined };
     const expectedNextOffset = handedIn.nextOffset;
     handedIn = batch.position;
     underWay.push(entry);
@@ -389,20 +395,20 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     assert(outbox !== undefined, 'nothing is told before the outbox stands');
     for (let index = 0; index < batch.hot.length; index++) {
       const sale = batch.hot[index];
-      const after = batch.sales[index];
-      assert(sale !== undefined && after !== undefined && sale.saleNo === after.saleNo, 'a batch names its sales in one order');
-      assert(after.seq > sale.committedSeq, 'the committed seq moves forward');
-      sale.committedSeq = after.seq;
+      const seq = batch.seqs[index];
+      assert(
+        sale !== undefined && seq !== undefined && sale.saleId === batch.published[index]?.saleId,
+        'a batch names its sales in one order',
+      );
+      assert(seq > sale.committedSeq, 'the committed seq moves forward');
+      sale.committedSeq = seq;
     }
     if (batch.announcement.replies.length > 0 || batch.announcement.settledOrders.length > 0)
       ports.announce(batch.announcement).catch(fail);
     if (isCommit) {
       committedOffset = batch.position.nextOffset;
       lastCommitAt = handedInAt;
-      outbox.add(
-        committedOffset,
-        batch.sales.map(({ saleId, events }) => ({ saleId, events: events.map(({ event, leaf }) => ({ seq: event.seq, leaf })) })),
-      );
+      outbox.add(committedOffset, batch.published);
     }
     ports.observer.committed({
       partition,
@@ -457,3 +463,11 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
 
 /** How long draining may wait for Kafka and PostgreSQL. */
 const drainMsMax = 4_000;
+
+function untold({ sales, ...batch }: DecidedBatch): Untold {
+  return {
+    ...batch,
+    seqs: sales.map(({ seq }) => seq),
+    published: sales.map(({ saleId, events }) => ({ saleId, events: events.map(({ event, leaf }) => ({ seq: event.seq, leaf })) })),
+  };
+}

@@ -1,5 +1,5 @@
 import type { ClientConfig } from 'pg';
-import type { Epoch, Partition } from '#schemas/ids.ts';
+import type { Epoch, Offset, Partition } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import { batchStatements, preparations } from './batch-statements.ts';
 import { ledgerFault, sqlStateOf } from './ledger-fault.ts';
@@ -37,19 +37,8 @@ export function createCommitter(config: ClientConfig, connections: number): Comm
     async commit(batch) {
       const standing = standingOf(batch);
       if (standing.ended !== 'no') return refused(standing, batch.partition);
-      try {
-        const outcome = await pipelines[batch.partition % connections]!.transact(batchStatements(batch, standing.leaseMs));
-        if (outcome.kind === 'committed') return outcome;
-        if (outcome.index === 0 && sqlStateOf(outcome.error) === FENCE_SQLSTATE) {
-          // Behind a batch that failed the fence raises because the offset did not move.
-          end(standing, 'fenced');
-          return refused(standing, batch.partition);
-        }
-        throw outcome.error;
-      } catch (error) {
-        end(standing, 'failed');
-        throw ledgerFault(error, `committing partition ${batch.partition} up to offset ${batch.nextOffset}`);
-      }
+      // Nothing of the batch but its bytes is kept while it is under way: most of it is dead by then.
+      return committing(standing, batch.partition, batch.nextOffset, batchStatements(batch, standing.leaseMs));
     },
     taken(partition, epoch, leaseMs) {
       standings.set(partition, { epoch, leaseMs, ended: 'no' });
@@ -58,6 +47,27 @@ export function createCommitter(config: ClientConfig, connections: number): Comm
       await Promise.all(pipelines.map((pipeline) => pipeline.close()));
     },
   };
+
+  async function committing(
+    standing: Standing,
+    partition: Partition,
+    nextOffset: Offset,
+    statements: ReturnType<typeof batchStatements>,
+  ): Promise<CommitOutcome> {
+    try {
+      const outcome = await pipelines[partition % connections]!.transact(statements);
+      if (outcome.kind === 'committed') return outcome;
+      if (outcome.index === 0 && sqlStateOf(outcome.error) === FENCE_SQLSTATE) {
+        // Behind a batch that failed the fence raises because the offset did not move.
+        end(standing, 'fenced');
+        return refused(standing, partition);
+      }
+      throw outcome.error;
+    } catch (error) {
+      end(standing, 'failed');
+      throw ledgerFault(error, `committing partition ${partition} up to offset ${nextOffset}`);
+    }
+  }
 
   function standingOf({ partition, epoch }: Batch): Standing {
     const standing = standings.get(partition);

@@ -1,5 +1,6 @@
 import { Event, type EventType } from '#schemas/event.ts';
 import { SaleId, type Seq } from '#schemas/ids.ts';
+import { leafLines } from '#shared/proof/leaf-lines.ts';
 import type { EventRange } from './line.ts';
 
 /**
@@ -45,7 +46,7 @@ function toRecord(saleId: SaleId, events: readonly SequencedLeaf[]): EventRecord
   const lastSeq = events.at(-1)!.seq;
   return {
     range: { saleId, firstSeq, lastSeq },
-    value: Buffer.from(events.map(({ leaf }) => leaf).join('\n')),
+    value: leafLines(events.map(({ leaf }) => leaf)),
     headers: { first_seq: String(firstSeq), last_seq: String(lastSeq), v: eventRecordVersion },
   };
 }

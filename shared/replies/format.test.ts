@@ -17,7 +17,7 @@ describe('replies', () => {
   it('make one message for each instance and come back as they were', () => {
     const { messages, unaddressed } = encodeReplies([...replies, decided('api-2/1')]);
     expect([...messages.keys(), unaddressed]).toEqual(['api-1', 'api-2', 0]);
-    expect(parseReplies('api-1', messages.get('api-1')!)).toEqual({ replies, malformed: 0 });
+    expect(parseReplies('api-1', messages.get('api-1')!.toString())).toEqual({ replies, malformed: 0 });
   });
 
   it.each(['', 'api-1', '/1', 'api-1/', 'api 1/1', 'api-1/1 2', 'api-1/1/2', 'api-1/A\n'])('addressed to %j go nowhere', (replyTo) => {

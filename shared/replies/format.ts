@@ -1,4 +1,5 @@
 import { OrderId, SaleId, Seq } from '#schemas/ids.ts';
+import { leafLines } from '#shared/proof/leaf-lines.ts';
 import type { Reply } from './replies.ts';
 
 /**
@@ -26,17 +27,17 @@ export function toReplyTo(instance: string, waiter: string): string {
 
 export interface EncodedReplies {
   /** Message for each instance. */
-  readonly messages: ReadonlyMap<string, string>;
+  readonly messages: ReadonlyMap<string, Buffer>;
   /** Replies whose `replyTo` is none of ours, or that cannot be told on one line. */
   readonly unaddressed: number;
 }
 
 export function encodeReplies(replies: readonly Reply[]): EncodedReplies {
-  const lines = new Map<string, string[]>();
+  const lines = new Map<string, Lines>();
   let unaddressed = 0;
   // Replies to one instance come in runs: most find their lines without asking the map.
   let address = '';
-  let others: string[] | undefined;
+  let others: Lines | undefined;
   for (const reply of replies) {
     const slash = reply.replyTo.indexOf('/');
     if (others === undefined || slash + 1 !== address.length || !reply.replyTo.startsWith(address)) {
@@ -47,24 +48,32 @@ export function encodeReplies(replies: readonly Reply[]): EncodedReplies {
       }
       address = `${instance}/`;
       others = lines.get(instance);
-      if (others === undefined) lines.set(instance, (others = []));
+      if (others === undefined) lines.set(instance, (others = { heads: [], leaves: [] }));
     }
     const waiter = reply.replyTo.slice(slash + 1);
-    // Looked for in the leaf, not in the line: that would first put the line's pieces together.
-    if (waiterPattern.test(waiter) && !(reply.kind === 'decided' ? reply.leaf : reply.saleId).includes('\n'))
-      others.push(toLine(reply, waiter));
-    else unaddressed += 1;
+    const leaf = reply.kind === 'decided' ? reply.leaf : '';
+    if (!waiterPattern.test(waiter) || leaf.includes('\n')) {
+      unaddressed += 1;
+      continue;
+    }
+    others.heads.push(headOf(reply, waiter));
+    others.leaves.push(leaf);
   }
-  return {
-    messages: new Map([...lines].filter(([, texts]) => texts.length > 0).map(([instance, texts]) => [instance, texts.join('\n')])),
-    unaddressed,
-  };
+  const messages = new Map<string, Buffer>();
+  for (const [instance, { heads, leaves }] of lines) if (heads.length > 0) messages.set(instance, leafLines(leaves, heads));
+  return { messages, unaddressed };
 }
 
-function toLine(reply: Reply, waiter: string): string {
+/** The lines of one message: what stands before the leaf, and the leaf where there is one. */
+interface Lines {
+  readonly heads: string[];
+  readonly leaves: string[];
+}
+
+function headOf(reply: Reply, waiter: string): string {
   switch (reply.kind) {
     case 'decided':
-      return `d ${waiter} ${reply.leaf}`;
+      return `d ${waiter} `;
     case 'repeated':
       return `r ${waiter} ${reply.saleId} ${reply.seq}`;
     case 'unknown_sale':
