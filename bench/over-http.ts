@@ -2,6 +2,7 @@ import { createHttpPool } from '#shared/load/http-pool.ts';
 import { createLatencyRecorder, type LatencySummary } from '#shared/load/latency.ts';
 import { createSale } from '../services/cli/sale/sale-calls.ts';
 import { runLoad, type LoadResult } from '../services/cli/load/loadtest.ts';
+import { hashMicroseconds } from './machine.ts';
 import type { Surroundings } from '../services/cli/stack/surroundings.ts';
 
 /** Reservations over HTTP through one API process, the load generator on the same machine. */
@@ -18,8 +19,14 @@ const connectionsMax = 1_024;
 const warmUpRate = 2_000;
 const warmUpSeconds = 10;
 
+export type LadderStep = LoadResult & {
+  readonly borne: boolean;
+  /** How fast a core was right before. */
+  readonly hashUs: number;
+};
+
 export interface LadderResult {
-  readonly steps: readonly (LoadResult & { readonly borne: boolean })[];
+  readonly steps: readonly LadderStep[];
   /** The highest rate that was borne; null: none. */
   readonly best: LoadResult | null;
 }
@@ -58,13 +65,14 @@ export async function measureLadder(
       run: `ladder-${(runs += 1)}`,
     });
   await load(warmUpRate, warmUpSeconds);
-  const steps: (LoadResult & { borne: boolean })[] = [];
+  const steps: LadderStep[] = [];
   for (const rate of rates) {
     let borne = false;
     for (let attempt = 1; attempt <= 2 && !borne; attempt += 1) {
+      const hashUs = hashMicroseconds();
       const result = await load(rate, seconds);
       borne = result.latency.p95Ms < p95MsMax && result.answeredPerSecond >= rate * decidedShareMin && result.decided === result.sent;
-      steps.push({ ...result, borne });
+      steps.push({ ...result, borne, hashUs });
       say(
         `  ${rate}/s: ${result.answeredPerSecond.toFixed(0)}/s decided, p50 ${result.latency.p50Ms.toFixed(1)} p95 ${result.latency.p95Ms.toFixed(1)} p99 ${result.latency.p99Ms.toFixed(1)} ms${borne ? '' : ', not borne'}`,
       );
