@@ -13,6 +13,7 @@ import { createProgress } from './demo/progress.ts';
 import { loadText, runLoad } from './load/loadtest.ts';
 import { print, type Output } from './output.ts';
 import { paymentsCommand } from './payments/payments-command.ts';
+import { replayCommand } from './replay/replay-command.ts';
 import { saleCommand } from './sale/sale-command.ts';
 import { createSale } from './sale/sale-calls.ts';
 import { surroundingsOf } from './stack/surroundings.ts';
@@ -168,6 +169,7 @@ async function saleForLoad(around: ReturnType<typeof surroundings>, sku: string,
 
 program.addCommand(saleCommand(() => surroundings().call, output));
 program.addCommand(paymentsCommand(() => surroundings().paymentOrigin, output));
+program.addCommand(replayCommand(surroundings, output, tell));
 
 try {
   await program.parseAsync();

@@ -2,6 +2,7 @@ import type { DecidedEvent } from '#schemas/event.ts';
 import type { EpochMs, Offset, OrderId, Seq, Sku } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
 import type { SaleAfter } from '#shared/ledger/ledger.ts';
+import { recordSha256 } from '#shared/line/record-sha256.ts';
 import { seal } from '#shared/proof/seal.ts';
 import type { Announcement, Reply } from '#shared/replies/replies.ts';
 import { advance, type Advanced } from '#shared/sale/advance.ts';
@@ -9,7 +10,6 @@ import { learn } from '#shared/sale/learn.ts';
 import { countsOf, isSettled, seqOf, statusOf } from '#shared/sale/state.ts';
 import type { KeyFilter } from './key-filter.ts';
 import type { Part } from './part.ts';
-import { recordSha256 } from './position-check.ts';
 import type { HotSale, HotSales } from './sales.ts';
 
 /** Where the line stands behind a batch. */

@@ -1,15 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { EpochMs } from '#schemas/ids.ts';
 import { TerminalFault } from '#shared/faults/faults.ts';
 import type { Position } from '#shared/ledger/ledger.ts';
-import type { LineReader, LineRecord } from '#shared/line/line.ts';
-
-/** SHA-256 (hex) of a record's bytes; a tombstone counts as no bytes. */
-export function recordSha256(record: LineRecord): string {
-  const hash = createHash('sha256');
-  if (record.value !== null) hash.update(record.value);
-  return hash.digest('hex');
-}
+import type { LineReader } from '#shared/line/line.ts';
+import { recordSha256 } from '#shared/line/record-sha256.ts';
 
 /** The Kafka cluster must be the one the ledger's offsets belong to. */
 export function assertSameCluster(position: Position, clusterId: string): void {

@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly paymentOrigin: string;
   readonly gatewaySimUrl: string;
   readonly userRefSecret: string;
+  readonly databaseUrl: string;
+  readonly kafkaBrokers: readonly string[];
   /** Parts that are writers, with their operators' ports. */
   readonly writers: readonly { readonly part: string; readonly port: number }[];
   /** Header lines of a buyer. */
@@ -35,6 +37,8 @@ export function surroundingsOf(environment: Readonly<Record<string, string | und
     paymentOrigin: `http://127.0.0.1:${layout.ports.payment}`,
     gatewaySimUrl: `http://127.0.0.1:${layout.ports['gateway-sim']}`,
     userRefSecret: stack['USER_REF_SECRET']!,
+    databaseUrl: stack['DATABASE_URL']!,
+    kafkaBrokers: stack['KAFKA_BROKERS']!.split(','),
     writers: [
       { part: 'writer', port: layout.ports.writer },
       { part: 'writer-standby', port: layout.ports['writer-standby'] },

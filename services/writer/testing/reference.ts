@@ -3,7 +3,7 @@ import type { LineRecord } from '#shared/line/line.ts';
 import { EMPTY_HEAD, seal } from '#shared/proof/seal.ts';
 import { advance } from '#shared/sale/advance.ts';
 import { initialState, isSettled, statusOf, type SaleState } from '#shared/sale/state.ts';
-import { recordSha256 } from '../position-check.ts';
+import { recordSha256 } from '#shared/line/record-sha256.ts';
 import { parseForTests } from './world.ts';
 
 /** What the line means, decided by the core alone, one record after the other: what any writer must have committed. */
