@@ -54,6 +54,11 @@ export function postgresConf({
     ['maintenance_work_mem', '64MB', ''],
     // Without lz4 there is pglz, which costs 70 us of processor time a reservation while pages are first touched after a checkpoint.
     ['wal_compression', lz4 ? 'lz4' : 'off', 'a full page after each checkpoint is most of the log'],
+    [
+      'log_min_error_statement',
+      'panic',
+      'a batch is one statement with its values in it: pseudonyms and payment tokens do not belong in a log',
+    ],
     ['wal_buffers', '16MB', 'a batch of a thousand decisions fits'],
     ['max_wal_size', '4GB', 'checkpoints by the clock, not by the load'],
     ['min_wal_size', '256MB', ''],

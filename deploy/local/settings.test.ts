@@ -23,6 +23,7 @@ test('PostgreSQL is durable, alone on this machine, and sized for it', () => {
     'full_page_writes = on',
     'shared_buffers = 512MB',
     'wal_compression = lz4',
+    'log_min_error_statement = panic',
   ]) {
     expect(conf).toContain(`\n${line}`);
   }

@@ -216,7 +216,11 @@ export function createHttpService(options: ServeOptions): HttpService {
   function receive(request: IncomingMessage, response: ServerResponse): void {
     const found = usualRoute(request.method, request.url);
     if (found === null) app(request, response);
-    else void run(found, request, response);
+    else
+      run(found, request, response).catch((error: unknown) => {
+        log.error({ err: error }, 'a bug: this request could not be answered');
+        response.destroy();
+      });
   }
 
   const server = createServer(

@@ -38,7 +38,14 @@ export function createCommitter(config: ClientConfig, connections: number): Comm
       const standing = standingOf(batch);
       if (standing.ended !== 'no') return refused(standing, batch.partition);
       // Nothing of the batch but its bytes is kept while it is under way: most of it is dead by then.
-      return committing(standing, batch.partition, batch.nextOffset, batchStatements(batch, standing.leaseMs));
+      let statements: ReturnType<typeof batchStatements>;
+      try {
+        statements = batchStatements(batch, standing.leaseMs);
+      } catch (bug) {
+        end(standing, 'failed');
+        throw bug;
+      }
+      return committing(standing, batch.partition, batch.nextOffset, statements);
     },
     taken(partition, epoch, leaseMs) {
       standings.set(partition, { epoch, leaseMs, ended: 'no' });

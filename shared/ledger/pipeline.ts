@@ -92,5 +92,6 @@ const goesAway = /^(57P|08)/;
 
 /** Whether the server refused a statement and stays. */
 function isRefusal(error: Error): boolean {
-  return error instanceof DatabaseError && error.code !== undefined && !goesAway.test(error.code);
+  if (!(error instanceof DatabaseError) || error.code === undefined) return false;
+  return error.severity !== 'FATAL' && error.severity !== 'PANIC' && !goesAway.test(error.code);
 }

@@ -71,6 +71,13 @@ describe('records of events', () => {
     ['one that is known and not wanted', '{"v":2,"seq":2,"type":"refund.completed"}', null, 0],
     ['another that is not known', '{"v":2,"seq":2,"type":"sale.vanished"}', null, 0],
     ['no JSON', '{', null, 1],
+    ['one that is cut off behind its type', '{"at":"","seq":2,"type":"reservation.created"', null, 1],
+    [
+      'one that holds another inside',
+      '{"after":{"a":0,"seq":2,"type":"reservation.created","v":1},"seq":2,"type":"refund.reversed","v":2}',
+      'line 2: refund.reversed: ',
+      0,
+    ],
   ])('with %s: only what may not be skipped blocks', (_, leaf, blocked, poison) => {
     const parsed = parseEventRecord(
       { key: Buffer.from(sale), value: Buffer.from([expired(1), leaf, expired(3)].join('\n')) },

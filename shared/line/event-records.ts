@@ -101,9 +101,10 @@ export function parseEventRecord(
 
 /**
  * The seq and type of a leaf, at a tenth of what parsing takes: a reader of payments is handed a hundred thousand
- * reservations. Canonical JSON escapes every quote inside a text, so this stands in no text.
+ * reservations. Held to the leaf's end, so that they are its own and not those of something inside it; canonical JSON
+ * escapes every quote inside a text, so this stands in no text. What does not end so is parsed.
  */
-const seqAndType = /,"seq":([1-9][0-9]{0,14}),(?:"traceparent":"[0-9a-f-]*",)?"type":"([a-z_.]+)"/;
+const seqAndType = /,"seq":([1-9][0-9]{0,14}),(?:"traceparent":"[0-9a-f-]*",)?"type":"([a-z_.]+)"(?:,"user":"[0-9a-f-]*")?,"v":1\}$/;
 
 type ParsedLeaf = { readonly seq: Seq; readonly event: Event | null } | { readonly poison: string } | { readonly blocked: string };
 

@@ -100,7 +100,9 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
 const retryMsMin = 100;
 const retryMsMax = 10_000;
 /** A fetch is answered once so much is there, or after this time with whatever is there. */
-const fetchBytesMin = 256 * 1024;
+const fetchBytesMin = 64 * 1024;
+/** Compressed: some six times as many in memory. Above the largest record, so that a fetch makes progress. */
+const fetchPartitionBytesMax = 1024 * 1024;
 const fetchWaitMsMax = 100;
 const heartbeatMs = 3_000;
 
@@ -128,7 +130,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
     allowAutoTopicCreation: false,
     maxWaitTimeInMs: fetchWaitMsMax,
     minBytes: fetchBytesMin,
-    maxBytesPerPartition: 2 * 1024 * 1024,
+    maxBytesPerPartition: fetchPartitionBytesMax,
     sessionTimeout: 10_000,
     heartbeatInterval: heartbeatMs,
     retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8, restartOnFailure: () => Promise.resolve(!ended) },

@@ -22,14 +22,14 @@ const written = Buffer.alloc(ID_LENGTH);
 
 /** The ids that were read last, and their words: a decision looks for the same two or three in one table after the other. */
 const RECENT = 4;
-const recentIds: string[] = Array.from({ length: RECENT }, () => '');
+const recentIds: string[] = Array.from({ length: RECENT }, () => 'none yet');
 const recentWords = new Int32Array(RECENT * WORDS_PER_ID);
 let oldestRecent = 0;
 
 /** Writes the id's words to `words[at .. at + 3]`. */
 export function writeWords(id: string, words: Int32Array, at: number): void {
   for (let recent = 0; recent < RECENT; recent++) {
-    if (recentIds[recent] !== id) continue;
+    if (recentIds[recent] !== id || id.length !== ID_LENGTH) continue;
     for (let word = 0; word < WORDS_PER_ID; word++) words[at + word] = recentWords[recent * WORDS_PER_ID + word]!;
     return;
   }

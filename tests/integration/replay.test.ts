@@ -1,38 +1,28 @@
-import { Client, type Pool } from 'pg';
-import type { SaleId } from '#schemas/ids.ts';
-import { openPool } from '#shared/ledger/connections.ts';
+import { execFile } from 'node:child_process';
+import { Client } from 'pg';
+import { Partition } from '#schemas/ids.ts';
 import { createEnqueuer } from '#shared/line/enqueue.ts';
-import type { LineReader } from '#shared/line/line.ts';
-import { createLineReader } from '#shared/line/read-line.ts';
-import { openSaleLog, type SaleLog } from '../../services/cli/replay/ledger-log.ts';
-import { replay, type ReplayResult } from '../../services/cli/replay/replay.ts';
-import { call, change, closeSales, item, newBuyer, newKey, newSale, operator, reserve } from './http-api.ts';
+import { call, change, closeSales, item, newBuyer, newKey, newSale, reserve } from './http-api.ts';
 
-/** A sale of the running stack, decided again from its line, and the ledger altered behind everyone's back. */
+/** `firstcome replay` of a sale of the running stack, as it is and with the ledger altered behind everyone's back. */
 
 jest.setTimeout(60_000);
 
 const brokers = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9192').split(',');
-const databaseUrl = process.env['DATABASE_URL'] ?? 'postgres://firstcome_app:firstcome@127.0.0.1:5460/firstcome';
 const ownerUrl = process.env['DATABASE_OWNER_URL'] ?? 'postgres://firstcome:firstcome@127.0.0.1:5460/firstcome';
 
-let pool: Pool;
 let owner: Client;
-let line: LineReader;
 let sale: string;
 
 beforeAll(async () => {
-  pool = openPool(databaseUrl, 'test-replay', 1);
   owner = new Client({ connectionString: ownerUrl });
   await owner.connect();
-  line = createLineReader({ brokers, onCrash: () => undefined });
-  await line.start();
   sale = await livelySale();
 });
 
 afterAll(async () => {
   await closeSales();
-  await Promise.all([line.stop(), pool.end(), owner.end()]);
+  await owner.end();
 });
 
 /** Of each thing that can be in a log: held, in part, waitlisted and offered, refused, cancelled, paid, declined, stock changed, malformed. */
@@ -63,22 +53,32 @@ async function livelySale(): Promise<string> {
   await reserve(id, newBuyer(), { sku: 'a', quantity: 1 });
   await change(id, 'resume');
   const enqueuer = createEnqueuer({ brokers });
-  await enqueuer.enqueue((await logOf(id)).partition, Buffer.from('no command'));
+  const { rows } = await owner.query<{ partition: number }>('SELECT partition FROM sale_lines WHERE sale_id = $1', [id]);
+  await enqueuer.enqueue(Partition.parse(rows[0]!.partition), Buffer.from('no command'));
   await enqueuer.close();
   await change(id, 'close');
   return id;
 }
 
-async function logOf(id: string): Promise<SaleLog> {
-  const log = await openSaleLog(pool, id as SaleId);
-  if (log === null) throw new Error(`the ledger has no sale ${id}`);
-  return log;
+interface Replayed {
+  readonly exitCode: number;
+  readonly same: number;
+  readonly events: number;
+  readonly difference: { readonly seq: number; readonly replayed: { readonly seq: number } | null } | null;
 }
 
-const replayed = async (): Promise<ReplayResult> => replay(await logOf(sale), line, () => undefined);
+function replayed(saleId = sale): Promise<Replayed> {
+  return new Promise((resolve) => {
+    const args = ['services/cli/main.ts', '--json', 'replay', '--sale', saleId];
+    execFile(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 }, (error, stdout) => {
+      const answer = stdout === '' ? {} : (JSON.parse(stdout) as object);
+      resolve({ ...answer, exitCode: error === null ? 0 : Number(error.code) } as Replayed);
+    });
+  });
+}
 
 it('leads to the log that the ledger has, byte for byte', async () => {
-  const { rows } = await pool.query<{ type: string }>(
+  const { rows } = await owner.query<{ type: string }>(
     `SELECT DISTINCT convert_from(leaf, 'UTF8')::jsonb ->> 'type' AS type FROM events JOIN sale_lines USING (sale_no) WHERE sale_id = $1`,
     [sale],
   );
@@ -101,9 +101,9 @@ it('leads to the log that the ledger has, byte for byte', async () => {
       'order.failed',
     ]),
   );
-  const result = await replayed();
-  expect(result.difference).toBeNull();
-  expect(result.same).toBe(result.events);
+  const { exitCode, difference, same, events } = await replayed();
+  expect([exitCode, difference, same]).toEqual([0, null, events]);
+  expect(events).toBeGreaterThan(20);
 });
 
 it.each<[string, string]>([
@@ -116,8 +116,8 @@ it.each<[string, string]>([
   const { rows } = await owner.query(`SELECT * FROM events WHERE ${mine}`, [sale]);
   await owner.query(`${alteration} WHERE ${mine}`, [sale]);
   try {
-    const { same, difference } = await replayed();
-    expect([same, difference?.seq, difference?.replayed?.seq]).toEqual([3, 4, 4]);
+    const { exitCode, same, difference } = await replayed();
+    expect([exitCode, same, difference?.seq, difference?.replayed?.seq]).toEqual([1, 3, 4, 4]);
   } finally {
     await owner.query(`DELETE FROM events WHERE ${mine}`, [sale]);
     const [row] = rows as [Record<string, unknown>];
@@ -129,10 +129,9 @@ it.each<[string, string]>([
       row['hash'],
     ]);
   }
-  expect((await replayed()).difference).toBeNull();
+  expect((await replayed()).exitCode).toBe(0);
 });
 
 it('knows no sale that nobody made', async () => {
-  expect(await openSaleLog(pool, 'sale_of_nobody' as SaleId)).toBeNull();
-  expect((await call('GET', '/v1/sales/sale_of_nobody', { as: operator })).status).toBe(404);
+  expect((await replayed('sale_of_nobody')).exitCode).toBe(2);
 });
