@@ -7,12 +7,12 @@
  *   node bench/main.ts [--quick] [--only backlog,http,lone,row-lock,programs] [--no-page]
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { clear } from '#deploy/local/clear.ts';
 import { down } from '#deploy/local/down.ts';
 import { openLayout, stackEnvironment } from '#deploy/local/open.ts';
-import { serversHomeOf, serverUserOf } from '#deploy/local/server-user.ts';
 import { up } from '#deploy/local/up.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { describeMachine, hashMicroseconds } from './machine.ts';
@@ -83,8 +83,7 @@ function linesOf(
 const { layout } = openLayout(base);
 const loadBefore = loadavg()[0]!;
 say(`bench: a stack of its own in ${layout.home}, ports shifted by ${layout.portOffset}`);
-await down({ environment: base, say });
-for (const folder of [layout.home, serversHomeOf(layout, serverUserOf(layout, base))]) rmSync(folder, { recursive: true, force: true });
+await clear(base, say);
 await up({ environment: base, say });
 let result: BenchResult;
 try {

@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { down } from './down.ts';
 import { messageOf } from './failure.ts';
-import { findRoot, openLayout, stackEnvironment } from './open.ts';
-import { serversHomeOf, serverUserOf } from './server-user.ts';
+import { clear } from './clear.ts';
+import { findRoot, stackEnvironment } from './open.ts';
 import { addedUp, closingLines, type JestTotals } from './test-totals.ts';
 import { up } from './up.ts';
 
@@ -71,10 +71,7 @@ function totalsOf(config: string): JestTotals | null {
 /** On a stack made afresh; it is stopped before this returns. */
 async function integrationTests(): Promise<boolean> {
   try {
-    await down({ environment });
-    const { layout } = openLayout(environment);
-    const outside = serversHomeOf(layout, serverUserOf(layout, environment));
-    for (const folder of [layout.home, outside]) rmSync(folder, { recursive: true, force: true });
+    await clear(environment);
     await up({ environment, say });
     const stack = stackEnvironment(environment);
     const servers = { ...environment, ...stack, TEST_DATABASE_OWNER_URL: stack['DATABASE_OWNER_URL'] };

@@ -12,7 +12,7 @@ import { freeLines, updateItems, updateSales } from './sql/update-sales.ts';
 import { insertOrders, updateOrders } from './sql/write-orders.ts';
 import { insertReservations, updateReservations } from './sql/write-reservations.ts';
 
-/** The statements of a batch between BEGIN and COMMIT, the fence first; tables without rows are left out. */
+/** The statements of a batch, the fence first; tables without rows are left out. */
 export function batchStatements(batch: Batch, leaseMs: number): (Statement | Copy)[] {
   return [fence({ ...batch, leaseMs }), ...writes(project(batch), false)];
 }

@@ -32,7 +32,7 @@ for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0
 const DASH = '-'.charCodeAt(0);
 /** Of a SHA-256; a UUID has 36 with its dashes. */
 const DIGITS_MAX = 64;
-/** One more than a value that is too short could be read beyond. */
+/** With room behind: a value that is too short is read a little beyond its end before it is refused. */
 const written = Buffer.alloc(DIGITS_MAX + 8);
 
 /** Begin each row by `row`, then give each column in the order of the statement; `end` closes it. */

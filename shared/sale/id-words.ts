@@ -22,25 +22,23 @@ const written = Buffer.alloc(ID_LENGTH);
 
 /** The ids that were read last, and their words: a decision looks for the same two or three in one table after the other. */
 const RECENT = 4;
-const recentIds: string[] = Array.from({ length: RECENT }, () => 'none yet');
+const recentIds = new Array<string | undefined>(RECENT).fill(undefined);
 const recentWords = new Int32Array(RECENT * WORDS_PER_ID);
-let oldestRecent = 0;
+let newest = 0;
 
 /** Writes the id's words to `words[at .. at + 3]`. */
 export function writeWords(id: string, words: Int32Array, at: number): void {
   for (let recent = 0; recent < RECENT; recent++) {
-    if (recentIds[recent] !== id || id.length !== ID_LENGTH) continue;
-    for (let word = 0; word < WORDS_PER_ID; word++) words[at + word] = recentWords[recent * WORDS_PER_ID + word]!;
-    return;
+    if (recentIds[recent] === id) return copyWords(recentWords, recent * WORDS_PER_ID, words, at);
   }
-  readWords(id, words, at);
-  oldestRecent = (oldestRecent + 1) % RECENT;
-  recentIds[oldestRecent] = id;
-  for (let word = 0; word < WORDS_PER_ID; word++) recentWords[oldestRecent * WORDS_PER_ID + word] = words[at + word]!;
+  assert(id.length === ID_LENGTH && writeDigits(id, DIGITS, words, at), `an id is a lower-case UUID of 36 characters, not "${id}"`);
+  newest = (newest + 1) % RECENT;
+  recentIds[newest] = id;
+  copyWords(words, at, recentWords, newest * WORDS_PER_ID);
 }
 
-function readWords(id: string, words: Int32Array, at: number): void {
-  assert(id.length === ID_LENGTH && writeDigits(id, DIGITS, words, at), `an id is a lower-case UUID of 36 characters, not "${id}"`);
+function copyWords(from: Int32Array, fromAt: number, to: Int32Array, toAt: number): void {
+  for (let word = 0; word < WORDS_PER_ID; word++) to[toAt + word] = from[fromAt + word]!;
 }
 
 /** Writes the words of a fingerprint, 32 digits without dashes. */

@@ -1,6 +1,7 @@
 import { bare, type Statement } from '../columns.ts';
 import { type Copy, CopyRows } from '../copy-rows.ts';
 import type { OrderChange, OrderRow } from '../rows.ts';
+import { DECIDED_COLUMNS, decidedColumns } from './decided-columns.ts';
 
 /** What an order takes. */
 const USUAL_ROW_BYTES = 288;
@@ -21,19 +22,14 @@ export function insertOrders(rows: readonly OrderRow[]): Copy {
     copy.bigint(row.amount);
     copy.text(row.currency);
     copy.text(row.paymentMethodId);
-    copy.boolean(row.respondAsync);
-    copy.uuid(row.fingerprint);
-    copy.bigint(row.commandOffset);
-    copy.bigint(row.decidedSeq);
-    copy.bigint(row.seq);
-    copy.bigint(row.createdAt);
+    decidedColumns(copy, row);
   }
   return { name: 'insert_orders', text: insertText, messages: copy.end() };
 }
 
 const insertText = `
 COPY orders (id, sale_no, reservation_id, user_ref, status, failure_reason, payment_settled, amount, currency, payment_method_id,
-             respond_async, fingerprint, command_offset, decided_seq, seq, created_at_ms) FROM STDIN (FORMAT binary)`;
+      ${DECIDED_COLUMNS}) FROM STDIN (FORMAT binary)`;
 
 /** Raises division_by_zero where an order is not there. */
 export function updateOrders(rows: readonly OrderChange[]): Statement {

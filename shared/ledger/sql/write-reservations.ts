@@ -2,6 +2,7 @@ import { itemsJson, notGrantedJson } from '#shared/proof/leaf-pieces.ts';
 import { bare, lines, type Statement } from '../columns.ts';
 import { type Copy, CopyRows } from '../copy-rows.ts';
 import type { ReservationChange, ReservationRow } from '../rows.ts';
+import { DECIDED_COLUMNS, decidedColumns } from './decided-columns.ts';
 
 /** What a reservation of one item takes. */
 const USUAL_ROW_BYTES = 256;
@@ -23,19 +24,14 @@ export function insertReservations(rows: readonly ReservationRow[]): Copy {
     if (row.expiresAt === null) copy.null();
     else copy.bigint(row.expiresAt);
     copy.boolean(row.extended);
-    copy.boolean(row.respondAsync);
-    copy.uuid(row.fingerprint);
-    copy.bigint(row.commandOffset);
-    copy.bigint(row.decidedSeq);
-    copy.bigint(row.seq);
-    copy.bigint(row.createdAt);
+    decidedColumns(copy, row);
   }
   return { name: 'insert_reservations', text: insertText, messages: copy.end() };
 }
 
 const insertText = `
 COPY reservations (id, sale_no, user_ref, status, reason, items, not_granted, allow_partial, expires_at_ms, extended,
-                   respond_async, fingerprint, command_offset, decided_seq, seq, created_at_ms) FROM STDIN (FORMAT binary)`;
+      ${DECIDED_COLUMNS}) FROM STDIN (FORMAT binary)`;
 
 /** Raises division_by_zero where a reservation is not there. */
 export function updateReservations(rows: readonly ReservationChange[]): Statement {
