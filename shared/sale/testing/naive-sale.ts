@@ -37,18 +37,47 @@ export class NaiveSale {
   readonly #reservations: Reservation[] = [];
   readonly #orders: Order[] = [];
   readonly #answers = new Map<string, { fingerprint: string; seq: number }>();
-  #status: 'open' | 'paused' | 'closed' = 'open';
-  #seq = 2;
+  #status: 'scheduled' | 'open' | 'paused' | 'closed';
+  #seq: number;
   #told: string[] = [];
 
-  /** A sale that was scheduled and opened by itself. So many ends of holds, offers and turnings away follow from one command. */
-  constructor(terms: SaleTerms, followUpsMax = Infinity) {
+  /**
+   * A sale that was scheduled, and, where its start had passed, opened by itself. So many ends of holds, offers and
+   * turnings away follow from one command. `scheduling`: what scheduled it, so that it is answered when it comes again.
+   */
+  constructor(
+    terms: SaleTerms,
+    followUpsMax = Infinity,
+    status: 'scheduled' | 'open' = 'open',
+    scheduling?: Extract<Command, { type: 'sale.schedule' }>,
+  ) {
     this.#terms = terms;
+    this.#status = status;
+    this.#seq = status === 'open' ? 2 : 1;
+    if (scheduling !== undefined) this.#answers.set(scheduling.key, { fingerprint: scheduling.fingerprint, seq: 1 });
     this.#followUpsMax = followUpsMax;
     this.#totals = new Map(terms.items.map(({ sku, quantity }) => [sku, quantity]));
   }
 
   take(at: number, command: Command): Told {
+    this.#passTime(at);
+    const meant = this.#reservationOf(command);
+    if (meant !== undefined && this.#overdue(at).includes(meant)) this.#end(meant);
+    const repeated = this.#decideOnce(at, command);
+    this.#serve(at);
+    return repeated !== null && this.#told.length === 0 ? { repeated } : this.#told;
+  }
+
+  /** Bytes that are no command of this line. */
+  takeMalformed(at: number, sha256: string): Told {
+    this.#passTime(at);
+    this.#tell(`reservation.rejected record ${sha256} malformed`);
+    this.#serve(at);
+    return this.#told;
+  }
+
+  /** Whatever fell due by now. */
+  #passTime(at: number): void {
     this.#told = [];
     this.#followUps = this.#followUpsMax;
     this.#serve(at);
@@ -59,11 +88,15 @@ export class NaiveSale {
       this.#end(due);
       this.#serve(at);
     }
-    const meant = this.#reservationOf(command);
-    if (meant !== undefined && this.#overdue(at).includes(meant)) this.#end(meant);
-    const repeated = this.#decideOnce(at, command);
-    this.#serve(at);
-    return repeated !== null && this.#told.length === 0 ? { repeated } : this.#told;
+  }
+
+  /** Closed, and nothing can change any more. */
+  isSettled(): boolean {
+    return (
+      this.#status === 'closed' &&
+      !this.#reservations.some(({ status }) => ['held', 'waitlisted', 'paying'].includes(status)) &&
+      !this.#orders.some(({ status }) => ['pending', 'failed', 'refunding'].includes(status))
+    );
   }
 
   /** What the command wants to use. */
@@ -122,7 +155,7 @@ export class NaiveSale {
         if (reservation.status !== 'held') return this.#refuse(command, command.order_id, 'reservation_not_held', reservation.status);
         if (!reservation.extended) reservation.deadline = Math.max(reservation.deadline, at + this.#terms.payment_seconds * 1000);
         Object.assign(reservation, { status: 'paying', extended: true });
-        const amount = sum(reservation.items) * 100;
+        const amount = reservation.items.reduce((total, { sku, quantity }) => total + quantity * this.#price(sku), 0);
         this.#orders.push({ id: command.order_id, reservation, status: 'pending', amount });
         return this.#tell(
           `checkout.requested ${nameOf(command.order_id)} ${nameOf(reservation.id)} ${amount} EUR until ${reservation.deadline}`,
@@ -180,7 +213,11 @@ export class NaiveSale {
     if (command.type === 'sale.close') {
       this.#status = 'closed';
       this.#tell(`sale.closed ${by}`);
-    } else if (this.#status === 'closed' || (command.type === 'sale.open' && this.#status === 'paused')) {
+    } else if (
+      this.#status === 'closed' ||
+      (command.type === 'sale.open' && this.#status === 'paused') ||
+      (command.type !== 'sale.open' && this.#status === 'scheduled')
+    ) {
       this.#refuse(command, command.key, 'invalid_transition');
     } else {
       this.#status = command.type === 'sale.pause' ? 'paused' : 'open';
@@ -226,7 +263,7 @@ export class NaiveSale {
 
   #refusal({ items, user, allow_partial }: Extract<Command, { type: 'reservation.create' }>): string | null {
     if (new Set(items.map(({ sku }) => sku)).size !== items.length) return 'malformed';
-    if (this.#status !== 'open') return `sale_${this.#status}`;
+    if (this.#status !== 'open') return `sale_${this.#status === 'scheduled' ? 'not_open' : this.#status}`;
     if (items.some(({ sku }) => !this.#totals.has(sku))) return 'unknown_item';
     if (this.#hasHoldsEnough(user)) return 'active_hold_exists';
     return this.#left(user) < (allow_partial ? 1 : sum(items)) ? 'per_user_limit' : null;
@@ -310,6 +347,10 @@ export class NaiveSale {
         return short === 0 ? '' : ` not ${sku}:${short} ${soldOut ? 'sold_out' : limited ? 'per_user_limit' : 'insufficient_stock'}`;
       })
       .join('');
+  }
+
+  #price(sku: string): number {
+    return this.#terms.items.find((item) => item.sku === sku)!.unit_price;
   }
 
   #waiters(): Reservation[] {
