@@ -10,7 +10,7 @@ function scene(answered: boolean[]) {
     answers: () => Promise.resolve(answered.shift() ?? true),
     onOpened: () => told.push('opened'),
     onClosed: () => told.push('closed'),
-    after(ms, next) {
+    schedule(ms, next) {
       pauses.push(ms);
       then = next;
       return () => (then = null);

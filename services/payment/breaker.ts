@@ -1,4 +1,5 @@
 import type { Unanswered } from '#shared/payments/gateway.ts';
+import type { Clock } from './clock.ts';
 
 /**
  * Spares the tries of all orders while the gateway is away. After
@@ -22,8 +23,7 @@ export interface BreakerOptions {
   /** Called when calls may be made again. */
   readonly onClosed: () => void;
   readonly onOpened: () => void;
-  /** Runs `then` after `ms`, unless the function it returns is called. */
-  readonly after: (ms: number, then: () => void) => () => void;
+  readonly schedule: Clock['schedule'];
 }
 
 export const BREAKER_FAILURES_MAX = 5;
@@ -39,14 +39,14 @@ const MEANS_AWAY: Record<Unanswered, boolean> = {
   in_progress: false,
 };
 
-export function createBreaker({ failuresMax, answers, onClosed, onOpened, after }: BreakerOptions): Breaker {
+export function createBreaker({ failuresMax, answers, onClosed, onOpened, schedule }: BreakerOptions): Breaker {
   let failures = 0;
   let open = false;
   let stopped = false;
   let cancel = (): void => undefined;
 
   function askAfter(pauseMs: number): void {
-    cancel = after(pauseMs, () => {
+    cancel = schedule(pauseMs, () => {
       void answers().then((answered) => {
         if (stopped) return;
         if (!answered) {

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import { consumeSaleEvents } from '#shared/line/sale-events.ts';
 import type { ConsumeSaleEventsOptions, SaleEventsConsumer } from '#shared/line/line.ts';
@@ -10,10 +9,15 @@ export interface EventsFollowed {
   readonly stop: () => Promise<void>;
 }
 
+export interface FollowEventsOptions extends ConsumeSaleEventsOptions {
+  /** Rejects once `signal` is aborted. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<unknown>;
+}
+
 const retryMs = 1_000;
 
 /** Joins the group as soon as Kafka lets it: a payment service that starts before Kafka takes up its retries meanwhile. */
-export function followEvents(options: ConsumeSaleEventsOptions): EventsFollowed {
+export function followEvents({ wait, ...options }: FollowEventsOptions): EventsFollowed {
   const stopping = new AbortController();
   let reason: string | null = 'not in its group yet';
   let consumer: SaleEventsConsumer | null = null;
@@ -28,7 +32,7 @@ export function followEvents(options: ConsumeSaleEventsOptions): EventsFollowed 
         if (!(error instanceof RetryableFault)) throw error;
         reason = error.message;
         options.log?.warn({ err: error }, 'the events of sales cannot be read yet; trying again');
-        await wait(retryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+        await wait(retryMs, stopping.signal).catch(() => undefined);
       }
     }
     return null;

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { openPool } from '#shared/ledger/connections.ts';
 import { encodeCommand } from '#shared/line/encode.ts';
 import { createEnqueuer } from '#shared/line/enqueue.ts';
+import { createPaymentBooks } from '#shared/payments/books.ts';
+import { PAYMENT_EVENT_TYPES } from '#shared/payments/enroll.ts';
 import { createGateway } from '#shared/payments/gateway.ts';
 import { EXIT, superviseProcess } from '#shared/telemetry/lifecycle.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
 import { startOperatorServer, type Dependency } from '#shared/telemetry/operator-server.ts';
+import { processClock } from './clock.ts';
 import { parsePaymentConfig } from './config.ts';
-import { PAYMENT_EVENT_TYPES } from '#shared/payments/enroll.ts';
 import { followEvents } from './follow-events.ts';
 import { paymentMetrics } from './metrics.ts';
 import { answerManual } from './operator-routes.ts';
@@ -33,7 +36,7 @@ const gateway = createGateway({
   connectionsMax: config.PAYMENT_CALLS_MAX,
 });
 const service = startPaymentService({
-  pool,
+  books: createPaymentBooks(pool),
   gateway,
   enqueue: (partition, command) => enqueuer.enqueue(partition, encodeCommand(command)),
   metrics: paymentMetrics(metrics),
@@ -42,6 +45,7 @@ const service = startPaymentService({
   leaseMs: config.leaseMs,
   retryBaseMs: config.PAYMENT_RETRY_BASE_MS,
   triesMax: config.PAYMENT_TRIES_MAX,
+  clock: processClock,
   random: Math.random,
 });
 
@@ -50,6 +54,7 @@ const events = followEvents({
   groupId: 'payment',
   types: PAYMENT_EVENT_TYPES,
   neverSkipped: ['checkout.', 'refund.'],
+  wait: (ms, signal) => wait(ms, undefined, { signal }),
   onEvents: (_partition, decided) => service.takeIn(decided),
   onCrash(error) {
     log.fatal({ err: error }, 'events can no longer be read; ending, to be started anew');

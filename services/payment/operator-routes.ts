@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { OrderId } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
-import type { ManualPayment, SettleOutcome, Settlement } from '#shared/payments/manual.ts';
+import type { ManualPayment } from '#shared/payments/list-manual.ts';
+import type { SettleOutcome, Settlement } from '#shared/payments/settle-manual.ts';
 
 /**
  * `GET /v1/manual` and `POST /v1/manual/{order_id}/settle` on the operators' port,

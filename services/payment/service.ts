@@ -1,25 +1,26 @@
-import type { Pool } from 'pg';
 import type { Command } from '#schemas/command.ts';
 import type { Event } from '#schemas/event.ts';
 import type { Partition } from '#schemas/ids.ts';
-import { withLedgerFaults } from '#shared/ledger/ledger-fault.ts';
+import type { PaymentBooks } from '#shared/payments/books.ts';
+import type { DuePayment } from '#shared/payments/claim.ts';
 import type { PaymentGateway } from '#shared/payments/gateway.ts';
-import { listManual, settleManual } from '#shared/payments/manual.ts';
-import { recordFacts, type RecordedFact } from '#shared/payments/record-facts.ts';
+import type { RecordedFact } from '#shared/payments/record-facts.ts';
+import { settleManual } from '#shared/payments/settle-manual.ts';
 import type { PaymentState } from '#shared/payments/states.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { nextAttempt, RETRY_POLICY } from './backoff.ts';
 import { BREAKER_FAILURES_MAX, createBreaker } from './breaker.ts';
-import { claimDue, type DuePayment } from '#shared/payments/claim.ts';
-import { enroll } from '#shared/payments/enroll.ts';
+import type { Clock } from './clock.ts';
 import { gather } from './gather.ts';
 import type { PaymentMetrics } from './metrics.ts';
-import { readBacklog } from '#shared/payments/backlog.ts';
 import type { ManualPorts } from './operator-routes.ts';
 import { takeStep } from './step.ts';
 import { startWorkPool } from './work.ts';
 
-/** Everything of the payment service but its connections, so that it runs against a line that is not Kafka too. */
+/**
+ * Everything of the payment service but its connections, its clock and its chance, so that it runs
+ * against a line that is not Kafka, and in memory under virtual time, too.
+ */
 export interface PaymentService extends ManualPorts {
   /** Takes in events of a sale; resolves once they are in the books. Throws RetryableFault where the ledger is away. */
   readonly takeIn: (events: readonly Event[]) => Promise<void>;
@@ -30,7 +31,7 @@ export interface PaymentService extends ManualPorts {
 }
 
 export interface PaymentServiceOptions {
-  readonly pool: Pool;
+  readonly books: PaymentBooks;
   readonly gateway: PaymentGateway;
   readonly enqueue: (partition: Partition, command: Command) => Promise<unknown>;
   readonly metrics: PaymentMetrics;
@@ -39,6 +40,7 @@ export interface PaymentServiceOptions {
   readonly leaseMs: number;
   readonly retryBaseMs: number;
   readonly triesMax: number;
+  readonly clock: Clock;
   /** From 0 to 1. */
   readonly random: () => number;
 }
@@ -49,11 +51,11 @@ const pollMs = 250;
 const backlogEveryMs = 5_000;
 
 export function startPaymentService(options: PaymentServiceOptions): PaymentService {
-  const { pool, gateway, metrics, log } = options;
+  const { books, gateway, metrics, log, clock } = options;
   const policy = { ...RETRY_POLICY, baseMs: options.retryBaseMs, triesMax: options.triesMax };
 
   const record = gather<RecordedFact, PaymentState | null>(factsMax, async (facts) => {
-    const moved = await withLedgerFaults('recording results of payments', () => recordFacts(pool, facts));
+    const moved = await books.recordFacts(facts);
     for (const { orderId, call, outcome } of facts) {
       const after = moved.get(orderId)?.after;
       if (after !== 'manual' && after !== 'refund_manual') continue;
@@ -74,10 +76,7 @@ export function startPaymentService(options: PaymentServiceOptions): PaymentServ
       log.info('the payment gateway answers: calls go on');
       work.wake();
     },
-    after(ms, then) {
-      const timer = setTimeout(then, ms);
-      return () => clearTimeout(timer);
-    },
+    schedule: clock.schedule,
   });
 
   const step = (payment: DuePayment): Promise<void> =>
@@ -94,42 +93,45 @@ export function startPaymentService(options: PaymentServiceOptions): PaymentServ
         breaker.observe(why);
         metrics.observeCall(kind, outcome, seconds);
       },
-      nowMs: () => performance.now(),
+      nowMs: clock.nowMs,
     });
 
   const work = startWorkPool({
-    claim: (limit) => withLedgerFaults('claiming due payments', () => claimDue(pool, limit, options.leaseMs, options.triesMax)),
+    claim: (limit) => books.claimDue(limit, options.leaseMs, options.triesMax),
     step,
     mayCall: breaker.closed,
     stepsMax: options.callsMax,
     pollMs,
+    schedule: clock.schedule,
     onClaimFailed: (error) => log.warn({ err: error }, 'due payments could not be claimed; trying again'),
     onStepFailed: (payment, error) =>
       log.warn({ err: error, order_id: payment.orderId, request_id: payment.requestId }, 'a payment was left to the end of its lease'),
   });
 
-  const backlog = setInterval(() => {
-    metrics.setInFlight(work.inFlight());
-    readBacklog(pool).then(metrics.setBacklog, (error: unknown) => log.debug({ err: error }, 'the backlog of payments is unknown'));
-  }, backlogEveryMs);
+  function showBacklogLater(): () => void {
+    return clock.schedule(backlogEveryMs, () => {
+      callOffBacklog = showBacklogLater();
+      metrics.setInFlight(work.inFlight());
+      books.readBacklog().then(metrics.setBacklog, (error: unknown) => log.debug({ err: error }, 'the backlog of payments is unknown'));
+    });
+  }
+  let callOffBacklog = showBacklogLater();
 
   return {
     async takeIn(events) {
-      const ours = await withLedgerFaults('taking payments in', () => enroll(pool, events));
+      const ours = await books.enroll(events);
       if (ours > 0) work.wake();
     },
     gatewayAway: () => !breaker.closed(),
-    list: () => withLedgerFaults('listing payments for a person', () => listManual(pool)),
+    list: () => books.listManual(),
     async settle(orderId, settlement) {
-      const outcome = await withLedgerFaults('settling a payment', () =>
-        settleManual(pool, (order) => gateway.findCharge(order), orderId, settlement),
-      );
+      const outcome = await settleManual(books, (order) => gateway.findCharge(order), orderId, settlement);
       log.info({ order_id: orderId, as: settlement.as, outcome: outcome.kind }, 'an operator settled a payment');
       work.wake();
       return outcome;
     },
     async stop(waitMsMax) {
-      clearInterval(backlog);
+      callOffBacklog();
       breaker.stop();
       await work.stop(waitMsMax);
     },

@@ -1,4 +1,5 @@
 import type { DuePayment } from '#shared/payments/claim.ts';
+import type { Clock } from './clock.ts';
 
 /**
  * The bounded pool of workers. One loop claims what is due, a batch at a time, and
@@ -20,6 +21,7 @@ export interface WorkPoolOptions {
   readonly mayCall: () => boolean;
   readonly stepsMax: number;
   readonly pollMs: number;
+  readonly schedule: Clock['schedule'];
   readonly onClaimFailed: (error: unknown) => void;
   readonly onStepFailed: (payment: DuePayment, error: unknown) => void;
 }
@@ -45,11 +47,11 @@ export function startWorkPool(options: WorkPoolOptions): WorkPool {
     if (woken) return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
-        clearTimeout(timer);
+        callOff();
         rouse = null;
         resolve();
       };
-      const timer = setTimeout(end, ms);
+      const callOff = options.schedule(ms, end);
       rouse = end;
     });
   }
@@ -96,10 +98,13 @@ export function startWorkPool(options: WorkPoolOptions): WorkPool {
       stopping = true;
       wake();
       await running;
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise((resolve) => (timer = setTimeout(resolve, waitMsMax)));
-      await Promise.race([Promise.all(steps), late]);
-      clearTimeout(timer);
+      await new Promise<void>((resolve) => {
+        const callOff = options.schedule(waitMsMax, resolve);
+        void Promise.all(steps).then(() => {
+          callOff();
+          resolve();
+        });
+      });
     },
   };
 }

@@ -1,12 +1,10 @@
 import type { Pool } from 'pg';
 import type { Event } from '#schemas/event.ts';
-import { recordFacts } from './record-facts.ts';
-
-type CheckoutRequested = Extract<Event, { type: 'checkout.requested' }>;
-type RefundRequested = Extract<Event, { type: 'refund.requested' }>;
+import { recordFacts, type RecordedFact } from './record-facts.ts';
 
 /** What this service wants to hear of a sale. */
 export const PAYMENT_EVENT_TYPES = ['checkout.requested', 'refund.requested'] as const;
+export type PaymentRequested = Extract<Event, { type: (typeof PAYMENT_EVENT_TYPES)[number] }>;
 
 const INSERT = `
   INSERT INTO payments (order_id, sale_id, reservation_id, state, due_at, amount, currency, request_id, traceparent)
@@ -16,7 +14,7 @@ const INSERT = `
   ORDER BY order_id
   ON CONFLICT (order_id) DO NOTHING`;
 
-async function insert(pool: Pick<Pool, 'query'>, events: readonly (CheckoutRequested | RefundRequested)[], state: 'due' | 'refund_due') {
+async function insert(pool: Pick<Pool, 'query'>, events: readonly PaymentRequested[], state: 'due' | 'refund_due') {
   if (events.length === 0) return;
   await pool.query({
     name: 'payments-enroll',
@@ -34,22 +32,26 @@ async function insert(pool: Pick<Pool, 'query'>, events: readonly (CheckoutReque
   });
 }
 
+/** What of a sale's events goes into the books: a refund once an order, and as the fact that it was asked for. */
+export function toEnroll(events: readonly Event[]) {
+  const checkouts = events.filter((event) => event.type === 'checkout.requested');
+  const refunds = [
+    ...new Map(events.filter((event) => event.type === 'refund.requested').map((event) => [event.order_id, event] as const)).values(),
+  ];
+  const requested = refunds.map(({ order_id }): RecordedFact => ({ orderId: order_id, fact: 'refund_requested', delayMs: 0 }));
+  return { checkouts, refunds, requested };
+}
+
 /**
  * Puts what the line asks for into the books, once, however often the events come:
  * an order has one row, and a refund of what is refunded already changes nothing.
  * Gives how many of the events were ours. Throws what pg throws.
  */
 export async function enroll(pool: Pick<Pool, 'query'>, events: readonly Event[]): Promise<number> {
-  const checkouts = events.filter((event) => event.type === 'checkout.requested');
-  const refunds = [
-    ...new Map(events.filter((event) => event.type === 'refund.requested').map((event) => [event.order_id, event] as const)).values(),
-  ];
+  const { checkouts, refunds, requested } = toEnroll(events);
   await insert(pool, checkouts, 'due');
   // A refund of an order that these books never had is made too: the charge is looked up at the gateway.
   await insert(pool, refunds, 'refund_due');
-  await recordFacts(
-    pool,
-    refunds.map((event) => ({ orderId: event.order_id, fact: 'refund_requested', delayMs: 0 })),
-  );
+  await recordFacts(pool, requested);
   return checkouts.length + refunds.length;
 }

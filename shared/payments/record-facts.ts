@@ -14,6 +14,12 @@ export interface RecordedFact {
   readonly refundId?: string;
 }
 
+/** The two are the same where the fact changed nothing. */
+export interface StateChange {
+  readonly before: PaymentState;
+  readonly after: PaymentState;
+}
+
 /** A fact after which the same step is tried again. */
 const tryAgain = `(l.state = 'due' AND l.fact = 'charge_unanswered' OR l.state = 'refund_due' AND l.fact = 'refund_unanswered')`;
 const resting = `l.next IN (${RESTING_STATES.map((state) => `'${state}'`).join(', ')})`;
@@ -60,10 +66,7 @@ const SQL = `
  * Applies facts about distinct orders in one statement. Gives the state of each order
  * before and after; orders that have no payment are absent. Throws what pg throws.
  */
-export async function recordFacts(
-  pool: Pick<Pool, 'query'>,
-  facts: readonly RecordedFact[],
-): Promise<Map<string, { readonly before: PaymentState; readonly after: PaymentState }>> {
+export async function recordFacts(pool: Pick<Pool, 'query'>, facts: readonly RecordedFact[]): Promise<ReadonlyMap<string, StateChange>> {
   if (facts.length === 0) return new Map();
   const { rows } = await pool.query<{ order_id: string; state: PaymentState; before: PaymentState }>({
     name: 'payments-record-facts',

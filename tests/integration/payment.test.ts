@@ -10,8 +10,9 @@ import type { Event } from '#schemas/event.ts';
 import type { OrderId, ReservationId, SaleId } from '#schemas/ids.ts';
 import { orderId, reservationId, userRef } from '#shared/ids/derive.ts';
 import { openPool } from '#shared/ledger/connections.ts';
+import { createPaymentBooks, type PaymentBooks } from '#shared/payments/books.ts';
 import { createGateway, type PaymentGateway } from '#shared/payments/gateway.ts';
-import { listManual, settleManual } from '#shared/payments/manual.ts';
+import { settleManual } from '#shared/payments/settle-manual.ts';
 import { createTestDatabase, type TestDatabase } from './databases.ts';
 
 /** The payment service as a process that is killed, against PostgreSQL and the simulated gateway; its line is a file. */
@@ -23,6 +24,7 @@ const AMOUNT = 4_900;
 
 let database: TestDatabase;
 let pool: Pool;
+let books: PaymentBooks;
 let folder: string;
 let gatewayProcess: ChildProcess;
 let gatewayPort = 0;
@@ -55,6 +57,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'firstcome-payment-'));
   database = await createTestDatabase();
   pool = openPool(database.appUrl, 'payment-test', 2);
+  books = createPaymentBooks(pool);
   await pool.query('INSERT INTO sale_lines (sale_id, partition) VALUES ($1, $2)', [SALE, PARTITION]);
   await startGateway();
   gateway = createGateway({ baseUrl: `http://127.0.0.1:${gatewayPort}`, timeoutMs: 2_000, connectionsMax: 4 });
@@ -277,14 +280,14 @@ test('what is never answered comes to a person, who settles it', async () => {
   const worker = await startWorker({ timeoutMs: 50, triesMax: 3 });
   await deliver(worker, eventsFor('checkout.requested', orders));
   for (const order of orders) await inState(order, 'manual');
-  expect(await listManual(pool)).toMatchObject(orders.map(() => ({ kind: 'charge', calls: 3, last_outcome: 'timeout', amount: AMOUNT })));
+  expect(await books.listManual()).toMatchObject(orders.map(() => ({ kind: 'charge', calls: 3, last_outcome: 'timeout', amount: AMOUNT })));
   expect(reported()).toEqual([]);
 
   const findCharge = (order: string) => gateway.findCharge(order);
   const [failed, succeeded] = orders;
-  expect(await settleManual(pool, findCharge, succeeded.order, { as: 'succeeded' })).toEqual({ kind: 'nothing_found' });
-  expect(await settleManual(pool, findCharge, failed.order, { as: 'failed' })).toEqual({ kind: 'settled', state: 'declined' });
-  expect(await settleManual(pool, findCharge, succeeded.order, { as: 'succeeded', gatewayId: 'ch_by_phone' })).toEqual({
+  expect(await settleManual(books, findCharge, succeeded.order, { as: 'succeeded' })).toEqual({ kind: 'nothing_found' });
+  expect(await settleManual(books, findCharge, failed.order, { as: 'failed' })).toEqual({ kind: 'settled', state: 'declined' });
+  expect(await settleManual(books, findCharge, succeeded.order, { as: 'succeeded', gatewayId: 'ch_by_phone' })).toEqual({
     kind: 'settled',
     state: 'captured',
   });
@@ -294,8 +297,8 @@ test('what is never answered comes to a person, who settles it', async () => {
     { type: 'payment.failed', reason: 'gave_up', order_id: failed.order },
     { type: 'payment.succeeded', charge_id: 'ch_by_phone', order_id: succeeded.order },
   ]);
-  expect(await settleManual(pool, findCharge, failed.order, { as: 'retry' })).toEqual({ kind: 'not_manual', state: 'failed' });
-  expect(await listManual(pool)).toEqual([]);
+  expect(await settleManual(books, findCharge, failed.order, { as: 'retry' })).toEqual({ kind: 'not_manual', state: 'failed' });
+  expect(await books.listManual()).toEqual([]);
 });
 
 test('a charge the gateway has made cannot be settled as failed', async () => {
@@ -305,8 +308,8 @@ test('a charge the gateway has made cannot be settled as failed', async () => {
   await inState(order, 'manual');
   const findCharge = (id: string) => gateway.findCharge(id);
   const [charge] = await chargesOf(order);
-  expect(await settleManual(pool, findCharge, order.order, { as: 'failed' })).toEqual({ kind: 'charge_exists', chargeId: charge!.id });
-  expect(await settleManual(pool, findCharge, order.order, { as: 'retry' })).toEqual({ kind: 'settled', state: 'due' });
+  expect(await settleManual(books, findCharge, order.order, { as: 'failed' })).toEqual({ kind: 'charge_exists', chargeId: charge!.id });
+  expect(await settleManual(books, findCharge, order.order, { as: 'retry' })).toEqual({ kind: 'settled', state: 'due' });
   await inState(order, 'succeeded');
   expect(reported()).toMatchObject([{ type: 'payment.succeeded', charge_id: charge!.id }]);
 });

@@ -5,9 +5,11 @@
 import { appendFileSync } from 'node:fs';
 import type { Event } from '#schemas/event.ts';
 import { openPool } from '#shared/ledger/connections.ts';
+import { createPaymentBooks } from '#shared/payments/books.ts';
 import { createGateway } from '#shared/payments/gateway.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
+import { processClock } from '../clock.ts';
 import { paymentMetrics } from '../metrics.ts';
 import { startPaymentService } from '../service.ts';
 
@@ -32,7 +34,7 @@ function crashAt(step: NonNullable<KilledServiceSettings['crashAt']>): void {
 
 const gateway = createGateway({ baseUrl: settings.gatewayUrl, timeoutMs: settings.timeoutMs, connectionsMax: 64 });
 const service = startPaymentService({
-  pool: openPool(settings.databaseUrl, 'payment-test', 4),
+  books: createPaymentBooks(openPool(settings.databaseUrl, 'payment-test', 4)),
   gateway: {
     ...gateway,
     async charge(order) {
@@ -58,6 +60,7 @@ const service = startPaymentService({
   leaseMs: settings.leaseMs,
   retryBaseMs: 2,
   triesMax: settings.triesMax,
+  clock: processClock,
   random: Math.random,
 });
 
