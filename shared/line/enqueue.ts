@@ -2,13 +2,11 @@ import { assert } from '#shared/faults/assert.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { KafkaAccess } from './kafka-client.ts';
 import type { Enqueuer } from './line.ts';
-import { createMicroBatch, realTurns } from './micro-batch.ts';
-import { createRequestSender, type OutgoingRecord } from './produce.ts';
+import { createMicroBatch, realTurns, type Turns } from './micro-batch.ts';
+import { createRequestSender, type OutgoingRecord, type RequestSender } from './produce.ts';
 import { commandBytesMax, commandsTopic } from './topics.ts';
 
-export interface EnqueuerOptions extends KafkaAccess {
-  /** Default `sale.commands`. */
-  readonly topic?: string;
+export interface EnqueuerLimits {
   /** A record that is not acknowledged by then is refused; default 1,500. */
   readonly enqueueTimeoutMs?: number;
   /** Least time between two requests to a broker while traffic flows; default 4, and 12 while it is dense. A lone record does not wait for it. */
@@ -17,6 +15,13 @@ export interface EnqueuerOptions extends KafkaAccess {
   readonly recordsWaitingMax?: number;
 }
 
+export interface EnqueuerOptions extends KafkaAccess, EnqueuerLimits {
+  /** Default `sale.commands`. */
+  readonly topic?: string;
+}
+
+const enqueueTimeoutMsDefault = 1_500;
+
 /**
  * Puts commands on lines. Records are gathered into requests (see micro-batch.ts) that all
  * in-sync replicas acknowledge; when Kafka is away every record is refused within its time
@@ -24,8 +29,13 @@ export interface EnqueuerOptions extends KafkaAccess {
  * If a record was acknowledged before another was handed in, it stands before it (I11).
  */
 export function createEnqueuer(options: EnqueuerOptions): Enqueuer {
-  const enqueueTimeoutMs = options.enqueueTimeoutMs ?? 1_500;
-  const sender = createRequestSender({ ...options, topic: options.topic ?? commandsTopic, requestTimeoutMs: enqueueTimeoutMs });
+  const requestTimeoutMs = options.enqueueTimeoutMs ?? enqueueTimeoutMsDefault;
+  return enqueueBy(createRequestSender({ ...options, topic: options.topic ?? commandsTopic, requestTimeoutMs }), realTurns, options);
+}
+
+/** The same over whatever sends requests, by whatever clock. */
+export function enqueueBy(sender: RequestSender, turns: Turns, options: EnqueuerLimits): Enqueuer {
+  const enqueueTimeoutMs = options.enqueueTimeoutMs ?? enqueueTimeoutMsDefault;
   const batch = createMicroBatch<OutgoingRecord>({
     limits: {
       lingerMs: options.lingerMs ?? 4,
@@ -44,7 +54,7 @@ export function createEnqueuer(options: EnqueuerOptions): Enqueuer {
     send: sender.send,
     laneOf: sender.laneOf,
     bytesOf: (record) => record.value.length,
-    turns: realTurns,
+    turns,
     fault: (cause) =>
       new RetryableFault(
         'line_unavailable',
@@ -69,7 +79,7 @@ export function createEnqueuer(options: EnqueuerOptions): Enqueuer {
         recordsAcked: acked,
         recordsFailed: failed,
         requests,
-        awayMs: failingSince === null ? 0 : Math.round(realTurns.now() - failingSince),
+        awayMs: failingSince === null ? 0 : Math.round(turns.now() - failingSince),
       };
     },
     close: async () => {

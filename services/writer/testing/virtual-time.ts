@@ -10,40 +10,71 @@ export interface VirtualTime {
   readonly settle: () => Promise<void>;
 }
 
+interface Timer {
+  readonly at: number;
+  /** Timers of one moment run in the order in which they were set. */
+  readonly order: number;
+  run: (() => void) | null;
+}
+
 export function createVirtualTime(startMs: number): VirtualTime {
   let now = startMs;
   let order = 0;
-  let timers: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
+  /** A binary heap: the next one to run comes first. */
+  const timers: Timer[] = [];
   // A turn of the event loop, not a timer: it comes when no promise is left to be settled.
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
     now: () => now as EpochMs,
     schedule(ms, run) {
-      const timer = { at: now + Math.max(0, ms), order: order++, run };
-      timers.push(timer);
+      const timer: Timer = { at: now + Math.max(0, ms), order: order++, run };
+      push(timers, timer);
       return () => {
-        timers = timers.filter((other) => other !== timer);
+        timer.run = null;
       };
     },
     async pass(ms) {
       const until = now + ms;
       await settle();
-      for (;;) {
-        let next: (typeof timers)[number] | undefined;
-        for (const timer of timers)
-          if (timer.at <= until && (next === undefined || timer.at < next.at || (timer.at === next.at && timer.order < next.order)))
-            next = timer;
-        if (next === undefined) break;
-        const due = next;
-        timers = timers.filter((timer) => timer !== due);
-        now = Math.max(now, due.at);
-        due.run();
+      for (let next = timers[0]; next !== undefined && next.at <= until; next = timers[0]) {
+        pop(timers);
+        const { run } = next;
+        if (run === null) continue;
+        next.run = null;
+        now = Math.max(now, next.at);
+        run();
         await settle();
       }
       now = until;
     },
     settle,
   };
+}
+
+const isBefore = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+
+function push(heap: Timer[], timer: Timer): void {
+  let place = heap.length;
+  while (place > 0) {
+    const parent = heap[(place - 1) >> 1]!;
+    if (!isBefore(timer, parent)) break;
+    heap[place] = parent;
+    place = (place - 1) >> 1;
+  }
+  heap[place] = timer;
+}
+
+function pop(heap: Timer[]): void {
+  const last = heap.pop()!;
+  if (heap.length === 0) return;
+  let place = 0;
+  for (let child = 1; child < heap.length; child = place * 2 + 1) {
+    if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1;
+    if (!isBefore(heap[child]!, last)) break;
+    heap[place] = heap[child]!;
+    place = child;
+  }
+  heap[place] = last;
 }
 
 /** Numbers in [0, 1) that depend on the seed only (mulberry32). */
