@@ -1,9 +1,9 @@
-import type { Epoch, EpochMs, Offset, Partition, SaleId, SaleNo, Sku } from '#schemas/ids.ts';
-import type { SaleTerms } from '#schemas/terms.ts';
+import type { Epoch, EpochMs, Offset, Partition, SaleId, SaleNo, Seq, Sku } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
-import type { Batch, CommitOutcome, LoadedSale, Lookup, OutboxEvent, Position, TakeOverOutcome } from '#shared/ledger/ledger.ts';
+import type { Batch, CommitOutcome, LoadedSale, Lookup, OutboxEvent, Position, SaleHead, TakeOverOutcome } from '#shared/ledger/ledger.ts';
 import { project } from '#shared/ledger/project.ts';
-import type { EventRow, ItemRow, OrderRow, RequestRow, ReservationRow, SaleRow } from '#shared/ledger/rows.ts';
+import type { EventRow, ItemRow, OrderRow, RequestRow, ReservationRow, SaleRow, TermsRow } from '#shared/ledger/rows.ts';
+import type { SealedEvent } from '#shared/proof/seal.ts';
 import type { EarlierDecision, Known } from '#shared/sale/snapshot.ts';
 
 type Live<T> = { -readonly [K in keyof T]: T[K] };
@@ -13,20 +13,25 @@ interface PartitionRow extends Live<Omit<Position, 'partition'>> {
   leaseUntil: number;
 }
 
+const leafPageEvents = 7;
+
 /** The ledger's tables in memory, each call atomic: what the writer's tests need of PostgreSQL. */
 export function createMemoryDatabase(now: () => EpochMs) {
   const partitions = new Map<Partition, PartitionRow>();
   const lines = new Map<SaleId, { readonly saleNo: SaleNo; readonly partition: Partition }>();
-  const terms = new Map<SaleNo, SaleTerms>();
+  const terms = new Map<SaleNo, TermsRow>();
   const sales = new Map<SaleNo, SaleRow>();
   const items = new Map<string, Live<ItemRow>>();
   const reservations = new Map<string, Live<ReservationRow>>();
   const orders = new Map<string, Live<OrderRow>>();
   const requests = new Map<string, RequestRow>();
   const events: EventRow[] = [];
+  const logs = new Map<SaleNo, SealedEvent[]>();
+  const saleIds = new Map<SaleNo, SaleId>();
   const saleIdOf = (saleNo: SaleNo): SaleId => {
-    for (const [saleId, line] of lines) if (line.saleNo === saleNo) return saleId;
-    throw new Error(`no line of sale ${String(saleNo)}`);
+    const saleId = saleIds.get(saleNo);
+    assert(saleId !== undefined, `sale ${String(saleNo)} has a line`);
+    return saleId;
   };
 
   function load(partition: Partition, saleId: SaleId): LoadedSale | { kind: 'unborn'; saleNo: SaleNo } | null {
@@ -34,7 +39,7 @@ export function createMemoryDatabase(now: () => EpochMs) {
     if (line?.partition !== partition) return null;
     const { saleNo } = line;
     const sale = sales.get(saleNo);
-    const promised = terms.get(saleNo);
+    const promised = terms.get(saleNo)?.terms;
     if (sale === undefined || promised === undefined) return { kind: 'unborn', saleNo };
     const own = [...reservations.values()].filter((reservation) => reservation.saleNo === saleNo);
     const bought = new Map<string, number>();
@@ -74,15 +79,24 @@ export function createMemoryDatabase(now: () => EpochMs) {
 
   return {
     events,
-    reservations,
     partitions,
+    lines,
+    terms,
+    sales,
+    items,
+    reservations,
+    orders,
+    requests,
+    saleIdOf,
+    logOf: (saleNo: SaleNo): readonly SealedEvent[] => logs.get(saleNo) ?? [],
     /** What POST /v1/sales writes before it puts `sale.schedule` on the line. */
     createLine(saleId: SaleId, partition: Partition): SaleNo {
       const saleNo = (lines.size + 1) as SaleNo;
       lines.set(saleId, { saleNo, partition });
+      saleIds.set(saleNo, saleId);
       return saleNo;
     },
-    eventsOf: (saleId: SaleId) => events.filter(({ sealed }) => sealed.event.sale_id === saleId).map(({ sealed }) => sealed),
+    eventsOf: (saleId: SaleId): readonly SealedEvent[] => logs.get(lines.get(saleId)?.saleNo ?? (0 as SaleNo)) ?? [],
     takeOver(partition: Partition, owner: string, leaseMs: number, clusterId: string): TakeOverOutcome {
       const row = partitions.get(partition);
       if (row !== undefined && row.owner !== null && row.owner !== owner && row.leaseUntil > now())
@@ -123,11 +137,18 @@ export function createMemoryDatabase(now: () => EpochMs) {
         if (row?.epoch === epoch) Object.assign(row, { owner: null, leaseUntil: 0 });
       }
     },
-    loadUnsettled: (partition: Partition): LoadedSale[] =>
-      [...sales.values()].flatMap((sale) => {
-        const loaded = sale.settled ? null : load(partition, saleIdOf(sale.saleNo));
-        return loaded?.kind === 'loaded' ? [loaded] : [];
+    unsettled: (wanted: readonly Partition[]): SaleHead[] =>
+      [...sales.values()].flatMap(({ saleNo, seq, head, settled }) => {
+        const saleId = saleIdOf(saleNo);
+        const partition = lines.get(saleId)?.partition;
+        return settled || partition === undefined || !wanted.includes(partition) ? [] : [{ partition, saleNo, saleId, seq, head }];
       }),
+    /** Pages of a few events, so that following takes several. */
+    leavesAfter: (saleNo: SaleNo, afterSeq: Seq | 0, throughSeq: Seq): string[] =>
+      events
+        .filter(({ saleNo: of, sealed }) => of === saleNo && sealed.event.seq > afterSeq && sealed.event.seq <= throughSeq)
+        .slice(0, leafPageEvents)
+        .map(({ sealed }) => sealed.leaf),
     load,
     lookUp(lookup: Lookup): Known {
       const decisions: EarlierDecision[] = [];
@@ -151,7 +172,7 @@ export function createMemoryDatabase(now: () => EpochMs) {
       const { nextOffset, lastAt, lastRecordSha256 } = batch;
       Object.assign(row, { nextOffset, lastAt, lastRecordSha256, publishedOffset: Math.max(row.publishedOffset, batch.publishedOffset) });
       const rows = project(batch);
-      for (const { saleNo, terms: promised } of rows.newTerms) terms.set(saleNo, promised);
+      for (const row of rows.newTerms) terms.set(row.saleNo, row);
       for (const sale of [...rows.newSales, ...rows.sales]) sales.set(sale.saleNo, sale);
       for (const item of rows.newItems) items.set(`${String(item.saleNo)}/${item.sku}`, { ...item });
       for (const item of rows.items) {
@@ -164,8 +185,10 @@ export function createMemoryDatabase(now: () => EpochMs) {
       for (const change of rows.orders) changed<OrderRow>(orders.get(change.id), change as Partial<OrderRow>);
       for (const request of rows.newRequests) insert(requests, request.key, request);
       for (const event of rows.newEvents) {
-        const seq = events.findLast((other) => other.saleNo === event.saleNo)?.sealed.event.seq ?? 0;
-        assert(event.sealed.event.seq === seq + 1, 'a seq is given once, in order');
+        let log = logs.get(event.saleNo);
+        if (log === undefined) logs.set(event.saleNo, (log = []));
+        assert(event.sealed.event.seq === log.length + 1, 'a seq is given once, in order');
+        log.push(event.sealed);
         events.push(event);
       }
       return { kind: 'committed' };
