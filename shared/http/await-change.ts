@@ -1,3 +1,5 @@
+import { everyInBackground, type Every } from './every.ts';
+
 /**
  * Waiting until something that is read from the ledger has changed: an order that
  * leaves `pending`, a reservation that leaves the line. All that wait are read in
@@ -14,6 +16,7 @@ export interface ChangeWaiterOptions<Value> {
   /** Told of a read that failed; it is tried again. */
   readonly onFault: (error: unknown) => void;
   readonly now?: () => number;
+  readonly every?: Every;
 }
 
 export interface ChangeWaiter<Value> {
@@ -37,7 +40,7 @@ interface Watched<Value> {
 }
 
 export function createChangeWaiter<Value>(options: ChangeWaiterOptions<Value>): ChangeWaiter<Value> {
-  const { read, settled, announced, onFault, now = Date.now } = options;
+  const { read, settled, announced, onFault, now = Date.now, every = everyInBackground } = options;
   const watched = new Map<string, Watched<Value>>();
   let reading = false;
   let stopped = false;
@@ -83,8 +86,7 @@ export function createChangeWaiter<Value>(options: ChangeWaiterOptions<Value>): 
     }
     if (due.length > 0) void readThose(due);
   }
-  const timer = setInterval(beat, beatMs);
-  timer.unref();
+  const stopBeating = every(beatMs, beat);
 
   return {
     until(id, deadlineMs) {
@@ -108,7 +110,7 @@ export function createChangeWaiter<Value>(options: ChangeWaiterOptions<Value>): 
     waiting: () => watched.size,
     stop() {
       stopped = true;
-      clearInterval(timer);
+      stopBeating();
       for (const [id, one] of watched) endAll(id, one);
     },
   };

@@ -4,6 +4,7 @@ import type { DecisionKey, FoundDecision } from '#shared/ledger/read/decisions.t
 import type { Place } from '#shared/line/line.ts';
 import { utcTime } from '#shared/proof/utc.ts';
 import type { Reply, ReplyListener } from '#shared/replies/replies.ts';
+import { everyInBackground, type Every } from './every.ts';
 
 /**
  * Waiting for the decision of a request that stands in the line. The reply comes
@@ -44,6 +45,7 @@ export interface DecisionWaiterOptions {
   /** Told of a sweep that failed; the waiters are swept again. */
   readonly onFault: (error: unknown) => void;
   readonly now?: () => number;
+  readonly every?: Every;
 }
 
 export interface DecisionWait {
@@ -83,7 +85,7 @@ interface Waiter {
 }
 
 export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWaiter {
-  const { replies, findDecisions, readLeaf, onFault, now = Date.now } = options;
+  const { replies, findDecisions, readLeaf, onFault, now = Date.now, every = everyInBackground } = options;
   /** In the order in which they began to wait, so the oldest come first. */
   const waiters = new Map<string, Waiter>();
   let sweeping = false;
@@ -169,8 +171,7 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
     }
     if (due.length > 0) void sweep(due);
   }
-  const timer = setInterval(beat, beatMs);
-  timer.unref();
+  const stopBeating = every(beatMs, beat);
 
   return {
     expect(expected) {
@@ -211,7 +212,7 @@ export function createDecisionWaiter(options: DecisionWaiterOptions): DecisionWa
     waiting: () => waiters.size,
     stop() {
       stopped = true;
-      clearInterval(timer);
+      stopBeating();
       for (const waiter of [...waiters.values()]) if (waiter.place !== null) settle(waiter, { kind: 'undecided', place: waiter.place });
     },
   };
