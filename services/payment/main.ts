@@ -5,7 +5,7 @@ import { encodeCommand } from '#shared/line/encode.ts';
 import { createEnqueuer } from '#shared/line/enqueue.ts';
 import { createPaymentBooks } from '#shared/payments/books.ts';
 import { PAYMENT_EVENT_TYPES } from '#shared/payments/enroll.ts';
-import { createGateway } from '#shared/payments/gateway.ts';
+import { createGateway } from '#shared/payments/http-gateway.ts';
 import { EXIT, superviseProcess } from '#shared/telemetry/lifecycle.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';

@@ -1,5 +1,3 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { z } from 'zod';
 import { RetryableFault } from '#shared/faults/faults.ts';
 
@@ -50,16 +48,6 @@ export interface PaymentGateway {
   close(): void;
 }
 
-export interface GatewayOptions {
-  readonly baseUrl: string;
-  /** From the call to the last byte of the answer. */
-  readonly timeoutMs: number;
-  /** Connections at once; calls beyond it wait within their time limit. */
-  readonly connectionsMax: number;
-}
-
-const answerBytesMax = 256 * 1024;
-
 const Charge = z.object({
   id: z.string().min(1).max(255),
   reference: z.string(),
@@ -73,95 +61,45 @@ const Refund = z.object({ id: z.string().min(1).max(255), status: z.literal('suc
 /** A gateway's code is kept, its prose is not: it may quote what must not be logged. */
 const Problem = z.object({ error: z.object({ code: z.string().regex(/^[a-z0-9_]{1,50}$/) }) });
 
-type Answer =
+/** What a call over HTTP brought: an answer with its body as JSON, or none. */
+export type GatewayAnswer =
   { readonly kind: 'answer'; readonly status: number; readonly body: unknown } | { readonly kind: 'none'; readonly why: Unanswered };
 
-export function createGateway({ baseUrl, timeoutMs, connectionsMax }: GatewayOptions): PaymentGateway {
-  const base = new URL(baseUrl.replace(/\/*$/, '/'));
-  const secure = base.protocol === 'https:';
-  const agentOptions = { keepAlive: true, maxSockets: connectionsMax, maxFreeSockets: connectionsMax, timeout: 30_000 };
-  const agent = secure ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
-  const send = secure ? httpsRequest : httpRequest;
+/** What an answer to `POST /v1/charges` says of the charge of `order`. */
+export function chargeOutcomeOf(answer: GatewayAnswer, order: Pick<ChargeOrder, 'orderId' | 'amount' | 'currency'>): ChargeOutcome {
+  const failure = failureOf(answer);
+  if (failure) return failure.kind === 'refused' && failure.status === 402 ? { kind: 'declined', code: failure.code } : failure;
+  const charge = Charge.safeParse(answer.kind === 'answer' ? answer.body : undefined);
+  if (!charge.success) return { kind: 'refused', code: 'unreadable_answer' };
+  const { id, reference, amount, currency } = charge.data;
+  const asAsked = reference === order.orderId && amount === order.amount && currency === order.currency;
+  return asAsked ? { kind: 'captured', chargeId: id } : { kind: 'refused', code: 'charged_something_else' };
+}
 
-  /** Never throws: what goes wrong on the way is an answer that did not come. */
-  function call(method: 'GET' | 'POST', path: string, headers: Record<string, string>, body?: object): Promise<Answer> {
-    return new Promise((resolve) => {
-      const payload = body === undefined ? undefined : JSON.stringify(body);
-      const request = send(new URL(path, base), {
-        method,
-        agent,
-        headers:
-          payload === undefined
-            ? headers
-            : { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
-      });
-      const end = (answer: Answer): void => {
-        clearTimeout(timer);
-        resolve(answer);
-        if (answer.kind === 'none') request.destroy();
-      };
-      const timer = setTimeout(() => end({ kind: 'none', why: 'timeout' }), timeoutMs);
-      request.on('error', () => end({ kind: 'none', why: 'network' }));
-      request.on('response', (response) => {
-        readAnswer(response).then(end, () => end({ kind: 'none', why: 'network' }));
-      });
-      request.end(payload);
-    });
+/** What an answer to `POST /v1/refunds` says. */
+export function refundOutcomeOf(answer: GatewayAnswer): RefundOutcome {
+  const failure = failureOf(answer);
+  if (failure) return failure;
+  const refund = Refund.safeParse(answer.kind === 'answer' ? answer.body : undefined);
+  return refund.success ? { kind: 'refunded', refundId: refund.data.id } : { kind: 'refused', code: 'unreadable_answer' };
+}
+
+/** The charge in an answer to `GET /v1/charges?reference=<order id>`. Throws RetryableFault `gateway_unavailable`. */
+export function foundChargeIn(answer: GatewayAnswer, orderId: string): FoundCharge | null {
+  const list = ChargeList.safeParse(answer.kind === 'answer' && answer.status === 200 ? answer.body : undefined);
+  if (!list.success) {
+    throw new RetryableFault(
+      'gateway_unavailable',
+      `the payment gateway did not list the charges of order ${orderId}; try again when it answers`,
+    );
   }
-
-  async function post(path: string, key: string, traceparent: string | undefined, body: object): Promise<Answer> {
-    return call('POST', path, { 'idempotency-key': key, ...(traceparent === undefined ? {} : { traceparent }) }, body);
-  }
-
-  return {
-    async charge({ orderId, amount, currency, paymentMethodId, traceparent }) {
-      const answer = await post('v1/charges', orderId, traceparent, {
-        amount,
-        currency,
-        payment_method_id: paymentMethodId,
-        reference: orderId,
-      });
-      const failure = failureOf(answer);
-      if (failure) return failure.kind === 'refused' && failure.status === 402 ? { kind: 'declined', code: failure.code } : failure;
-      const charge = Charge.safeParse(answer.kind === 'answer' ? answer.body : undefined);
-      if (!charge.success) return { kind: 'refused', code: 'unreadable_answer' };
-      const asAsked = charge.data.reference === orderId && charge.data.amount === amount && charge.data.currency === currency;
-      return asAsked ? { kind: 'captured', chargeId: charge.data.id } : { kind: 'refused', code: 'charged_something_else' };
-    },
-
-    async refund({ orderId, chargeId, traceparent }) {
-      const answer = await post('v1/refunds', `refund:${orderId}`, traceparent, { charge_id: chargeId });
-      const failure = failureOf(answer);
-      if (failure) return failure;
-      const refund = Refund.safeParse(answer.kind === 'answer' ? answer.body : undefined);
-      return refund.success ? { kind: 'refunded', refundId: refund.data.id } : { kind: 'refused', code: 'unreadable_answer' };
-    },
-
-    async findCharge(orderId) {
-      const answer = await call('GET', `v1/charges?reference=${encodeURIComponent(orderId)}`, {});
-      const list = ChargeList.safeParse(answer.kind === 'answer' && answer.status === 200 ? answer.body : undefined);
-      if (!list.success) {
-        throw new RetryableFault(
-          'gateway_unavailable',
-          `the payment gateway did not list the charges of order ${orderId}; try again when it answers`,
-        );
-      }
-      const charge = list.data.data[0];
-      return charge ? { chargeId: charge.id, refundId: charge.refund_id } : null;
-    },
-
-    async answers() {
-      const answer = await call('GET', 'v1/charges?limit=1', {});
-      return answer.kind === 'answer' && answer.status < 500;
-    },
-
-    close: () => agent.destroy(),
-  };
+  const charge = list.data.data[0];
+  return charge ? { chargeId: charge.id, refundId: charge.refund_id } : null;
 }
 
 /** Null where the answer is a success. */
 function failureOf(
-  answer: Answer,
+  answer: GatewayAnswer,
 ):
   | { readonly kind: 'unanswered'; readonly why: Unanswered }
   | { readonly kind: 'refused'; readonly status: number; readonly code: string }
@@ -177,21 +115,4 @@ function failureOf(
   if (status === 502 || status === 503 || status === 504) return { kind: 'unanswered', why: 'unavailable' };
   if (status >= 500) return { kind: 'unanswered', why: 'server_error' };
   return { kind: 'refused', status, code };
-}
-
-async function readAnswer(response: IncomingMessage): Promise<Answer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > answerBytesMax) return { kind: 'none', why: 'network' };
-    chunks.push(chunk);
-  }
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.concat(chunks).toString());
-  } catch {
-    body = undefined;
-  }
-  return { kind: 'answer', status: response.statusCode ?? 0, body };
 }

@@ -11,7 +11,8 @@ import type { OrderId, ReservationId, SaleId } from '#schemas/ids.ts';
 import { orderId, reservationId, userRef } from '#shared/ids/derive.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { createPaymentBooks, type PaymentBooks } from '#shared/payments/books.ts';
-import { createGateway, type PaymentGateway } from '#shared/payments/gateway.ts';
+import type { PaymentGateway } from '#shared/payments/gateway.ts';
+import { createGateway } from '#shared/payments/http-gateway.ts';
 import { settleManual } from '#shared/payments/settle-manual.ts';
 import { createTestDatabase, type TestDatabase } from './databases.ts';
 

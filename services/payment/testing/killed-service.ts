@@ -6,7 +6,7 @@ import { appendFileSync } from 'node:fs';
 import type { Event } from '#schemas/event.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { createPaymentBooks } from '#shared/payments/books.ts';
-import { createGateway } from '#shared/payments/gateway.ts';
+import { createGateway } from '#shared/payments/http-gateway.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
 import { processClock } from '../clock.ts';
