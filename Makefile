@@ -3,7 +3,7 @@ NODE := node_modules/.bin/node --disable-warning=TimeoutNegativeWarning
 STACK := $(NODE) deploy/local/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down status doctor restart test check check-deploy bench
+.PHONY: help bootstrap demo up down status doctor restart test check check-deploy mutation bench
 
 help:
 	@echo 'make demo          a whole sale on this machine, from a bare checkout to the verified log'
@@ -15,6 +15,7 @@ help:
 	@echo 'make test          everything that must pass before a change lands'
 	@echo 'make check         types, lint, format, boundaries, dead code, generated files'
 	@echo 'make check-deploy  Dockerfile and compose file'
+	@echo 'make mutation      whether the tests of the core notice each change of it (long; docs/MUTATIONS.md)'
 	@echo 'make bench         the measurements of bench/, side by side'
 
 bootstrap:
@@ -40,6 +41,9 @@ check: bootstrap
 
 check-deploy: bootstrap
 	@deploy/docker/check.sh
+
+mutation: bootstrap
+	@nice -n 19 $(NODE) node_modules/.bin/stryker run
 
 test: bootstrap
 	@$(NODE) deploy/local/run-tests.ts

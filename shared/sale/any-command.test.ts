@@ -93,6 +93,8 @@ const anything = fc.oneof(
 );
 const afterMs = fc.oneof(fc.constant(0), fc.constantFrom(1, 1_000, 3_600_000, 86_400_000));
 
+const numRuns = fc.readConfigureGlobal().numRuns ?? 300;
+
 test('whatever the schema takes is decided and sealed', () => {
   let scheduled = 0;
   fc.assert(
@@ -113,7 +115,7 @@ test('whatever the schema takes is decided and sealed', () => {
       expect(verifyChain(leaves, CHAIN_START)).toMatchObject({ kind: 'intact' });
       if (leaves.length > 0) scheduled += 1;
     }),
-    { numRuns: 300 },
+    { numRuns },
   );
-  expect(scheduled).toBeGreaterThan(50);
+  expect(scheduled).toBeGreaterThan(numRuns / 6);
 });

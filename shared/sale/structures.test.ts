@@ -12,7 +12,7 @@ import { UsageTable } from './usage.ts';
 
 /** Each structure against a plain Map or array that does the same, slowly. */
 
-const runs = { numRuns: 100 };
+const runs = { numRuns: fc.readConfigureGlobal().numRuns ?? 100 };
 const small = fc.nat({ max: 40 });
 
 describe('id words', () => {
