@@ -2,6 +2,7 @@ import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { type DecidedEvent, Event } from '#schemas/event.ts';
 import { decodeLeaf, encodeLeaf, hashLeaf } from './leaf.ts';
+import { readLeaf } from './read-leaf.ts';
 import { seal, EMPTY_HEAD } from './seal.ts';
 import { type ChainFault, verifyChain } from './chain.ts';
 
@@ -123,6 +124,7 @@ describe('a leaf', () => {
           expect(leaf).toBe(canonicalize(onWire(event, PREV)));
           expect(decodeLeaf(leaf)).toEqual(onWire(event, PREV));
           expect(leaf).not.toContain('\n');
+          expect(readLeaf(leaf)).toEqual({ ...event, v: 1, prev: PREV });
         }),
         { numRuns: 60 },
       );
@@ -160,6 +162,14 @@ describe('a leaf', () => {
     ['a time after the year 9999, which the schema refuses first', { at: 8.64e15 + 1 }],
   ])('is refused for %s', (_what, change) => {
     expect(() => encodeLeaf({ ...sample, ...change } as DecidedEvent, PREV)).toThrow();
+  });
+
+  it.each([
+    ['no JSON', '{'],
+    ['another version', encodeLeaf(sample, PREV).replace('"v":1', '"v":2')],
+    ['a type that is not known', encodeLeaf(sample, PREV).replace('payment.succeeded', 'payment.doubled')],
+  ])('is not read back where it is %s', (_what, leaf) => {
+    expect(readLeaf(leaf)).toBeNull();
   });
 
   it('is hashed behind a zero byte, as RFC 6962 hashes leaves', () => {

@@ -73,6 +73,10 @@ const FIELDS: ReadonlyMap<EventType, readonly Field[]> = new Map(
   ]),
 );
 
+export function isEventType(type: unknown): type is EventType {
+  return FIELDS.has(type as EventType);
+}
+
 /**
  * @param event as decided, times in milliseconds
  * @param prev hash of the event before (hex); 64 zeros at seq 1

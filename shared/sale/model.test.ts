@@ -5,6 +5,7 @@ import type { EpochMs, Offset } from '#schemas/ids.ts';
 import { advance, type Advanced, FOLLOW_UPS_MAX } from './advance.ts';
 import { checkInvariants } from './check-invariants.ts';
 import { evolve } from './evolve.ts';
+import { follow } from './follow.ts';
 import { forget, learn, unknownTo } from './learn.ts';
 import { restore } from './restore.ts';
 import { initialState, isSettled, type SaleState, seqOf } from './state.ts';
@@ -14,7 +15,7 @@ import { LedgerModel } from './testing/ledger-model.ts';
 import { NaiveSale, type Told } from './testing/naive-sale.ts';
 import { shown } from './testing/shown.ts';
 
-const runs = { numRuns: 200 };
+const runs = { numRuns: fc.readConfigureGlobal().numRuns ?? 200 };
 
 interface Entry {
   readonly at: EpochMs;
@@ -117,6 +118,34 @@ test('a standby that only followed the events goes on as the one that decided th
       for (const { events } of expected.slice(0, cut)) for (const event of events) evolve(state, event);
       entries.slice(cut).forEach((entry, step) => {
         expectSame(advance(state, entry, followUps), expected[cut + step], step);
+      });
+    }),
+    runs,
+  );
+});
+
+test('a standby that was restored, followed the events and forgot at will goes on as the one that decided them', () => {
+  fc.assert(
+    fc.property(histories, followUpsMax, fc.nat({ max: 120 }), fc.nat({ max: 120 }), fc.infiniteStream(fc.nat({ max: 3 })), (...given) => {
+      const [history, followUps, place, farther, dice] = given;
+      const entries = entriesOf(history);
+      const loaded = 1 + (place % entries.length);
+      const cut = loaded + (farther % (entries.length - loaded + 1));
+      const expected = uninterrupted(entries, followUps);
+      const ledger = new LedgerModel();
+      for (const { events } of expected.slice(0, loaded)) for (const event of events) ledger.apply(event);
+      const state = restore(ledger.snapshot());
+      for (const { events } of expected.slice(loaded, cut)) {
+        for (const event of events) {
+          follow(state, event);
+          ledger.apply(event);
+          if (dice.next().value === 0) forget(state, seqOf(state));
+        }
+        expectSame(checkInvariants(state), [], seqOf(state));
+      }
+      entries.slice(cut).forEach((entry, step) => {
+        expectSame(advanceWithLedger(state, ledger, entry, followUps), expected[cut + step], step);
+        expectSame(checkInvariants(state), [], step);
       });
     }),
     runs,
