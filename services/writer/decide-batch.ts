@@ -10,7 +10,8 @@ import { learn } from '#shared/sale/learn.ts';
 import { countsOf, isSettled, seqOf, statusOf } from '#shared/sale/state.ts';
 import type { KeyFilter } from './key-filter.ts';
 import type { Part } from './part.ts';
-import type { HotSale, HotSales } from './sales.ts';
+import type { HotSale } from './hot-sale.ts';
+import type { HotSales } from './sales.ts';
 
 /** Where the line stands behind a batch. */
 export interface LinePosition {

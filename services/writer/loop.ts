@@ -4,19 +4,20 @@ import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { CommitOutcome, Position, SaleAfter } from '#shared/ledger/ledger.ts';
 import type { LineRecord } from '#shared/line/line.ts';
 import { decideBatch, type DecidedBatch, type LinePosition } from './decide-batch.ts';
+import type { HotSale } from './hot-sale.ts';
 import { createOutbox, type Outbox, type PublishableSale } from './outbox.ts';
 import { lookUpPart, parsePart, type Part } from './part.ts';
 import type { Limits, WriterPorts } from './ports.ts';
 import { checkPosition, clockAhead } from './position-check.ts';
 import { createRecordQueue } from './record-queue.ts';
-import { createHotSales } from './sales.ts';
+import { createHotSales, type Loaded } from './sales.ts';
 
 /**
  * One tenure: the loop of one partition under one epoch, from the takeover to its
  * end. The modes, changed in `enter` only:
  *
  *   checking    is this still the line the ledger knows? (position-check.ts)
- *   loading     unsettled sales come into memory; what an earlier owner left is being published from here on
+ *   loading     unsettled sales come into memory, or those that were followed catch up; what an earlier owner left is being published from here on
  *   deciding    records are taken, looked up, decided, committed; then told and published
  *   draining    no record is taken any more; what is under way is committed, told, published
  *   ended       nothing is committed, told or published any more
@@ -75,7 +76,8 @@ interface UnderWay {
   outcome: CommitOutcome | { readonly kind: 'failed'; readonly error: unknown } | undefined;
 }
 
-export function beginTenure(position: Position, ports: WriterPorts, limits: Limits): Tenure {
+/** @param followed sales of the partition as they were before the takeover, or earlier */
+export function beginTenure(position: Position, ports: WriterPorts, limits: Limits, followed: Promise<readonly HotSale[]>): Tenure {
   const { partition, epoch } = position;
   const { ledger, line } = ports;
   const sales = createHotSales(partition, ledger, limits.rememberedEventsMax);
@@ -157,8 +159,10 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     await checkPosition(position, line, { now: ports.now(), clockAheadMsMax: limits.clockAheadMsMax });
     if (hasEnded()) return;
     enter('loading');
-    await sales.loadUnsettled();
+    const begun = ports.now();
+    const loaded = await sales.loadUnsettled(await followed);
     if (hasEnded()) return;
+    tellLoaded(loaded, ports.now() - begun);
     ports.startPublishing(partition);
     outbox = createOutbox({
       partition,
@@ -187,6 +191,11 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
       });
     });
     wake();
+  }
+
+  function tellLoaded({ warm, cold, caughtUpEvents }: Loaded, ms: number): void {
+    if (warm + cold === 0) return;
+    ports.log.info({ partition, epoch, warm, cold, caught_up_events: caughtUpEvents, ms }, 'sales are in memory: deciding');
   }
 
   // A function, because the compiler would take what it knows of `mode` across an await.

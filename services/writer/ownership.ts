@@ -2,6 +2,7 @@ import type { Epoch, EpochMs, Partition } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { Position } from '#shared/ledger/ledger.ts';
+import { createFollower, type FollowerFigures } from './follower.ts';
 import { beginTenure, type End, type Figures, type Mode, type Tenure } from './loop.ts';
 import type { Limits, WriterPorts } from './ports.ts';
 import { assertSameCluster } from './position-check.ts';
@@ -9,7 +10,7 @@ import { assertSameCluster } from './position-check.ts';
 /**
  * Which partitions this process owns. Each of those it was given is
  *
- *   standby   another owns it, or a pause after a fault is not over; asked for again at each poll
+ *   standby   another owns it, or a pause after a fault is not over; asked for again at each poll, its sales followed (follower.ts)
  *   taking    its takeover is under way
  *   owned     a tenure runs (loop.ts says in which mode)
  *   halted    a person has to look; left alone until the process starts anew
@@ -22,6 +23,8 @@ export interface Ownership {
   readonly suspend: (why: string) => Promise<void>;
   readonly resume: () => void;
   readonly status: () => readonly PartitionStatus[];
+  /** What is followed of the partitions in standby. */
+  readonly following: () => FollowerFigures;
   /** When the ledger last answered; null before the first time. */
   readonly ledgerAnsweredAt: () => EpochMs | null;
 }
@@ -93,6 +96,7 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
     backoffMs: leases.backoffMsMin,
     committedAtStart: 0,
   }));
+  const follower = createFollower(ports, limits);
   let paused = true;
   let stopping = false;
   let started = false;
@@ -118,6 +122,18 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
     if (stopping) return;
     await takeNext();
     later(leases.pollEveryMs, poll);
+  }
+
+  async function follow(): Promise<void> {
+    if (stopping) return;
+    const others = held.filter(({ kind }) => kind === 'standby' || kind === 'taking');
+    try {
+      await follower.look(others.map(({ partition }) => partition));
+    } catch (error) {
+      // The ledger is closed once all has ended, also under a look.
+      if (!isStopping()) throw error;
+    }
+    later(limits.followEveryMs, follow);
   }
 
   /**
@@ -168,7 +184,8 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
     });
   }
 
-  // A function, because the compiler would take what it knows of both across an await.
+  // Functions, because the compiler would take what it knows of both across an await.
+  const isStopping = () => stopping;
   const isIdle = () => paused || stopping;
 
   async function takeOver(entry: Held): Promise<void> {
@@ -200,7 +217,7 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
   function begin(entry: Held, position: Position): void {
     observer.tookOver(entry.partition, position.epoch, now());
     log.debug({ partition: entry.partition, epoch: position.epoch, next_offset: position.nextOffset }, 'took over');
-    const tenure = beginTenure(position, ports, limits);
+    const tenure = beginTenure(position, ports, limits, follower.take(entry.partition));
     entry.kind = 'owned';
     entry.tenure = tenure;
     entry.committedAtStart = position.nextOffset;
@@ -320,9 +337,11 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
       paused = false;
       poll().catch(crash);
       later(leases.renewEveryMs, renew);
+      later(limits.followEveryMs, follow);
     },
     async stop() {
       stopping = true;
+      follower.stop();
       await endAll((tenure) => {
         tenure.stop();
       });
@@ -342,6 +361,7 @@ export function createOwnership({ partitions, owner, clusterId, ports, limits, l
         if (fault !== undefined) return { partition, kind: 'halted', fault };
         return { partition, kind: kind === 'taking' ? 'taking' : 'standby' };
       }),
+    following: follower.figures,
     ledgerAnsweredAt: () => answeredAt,
   };
 }

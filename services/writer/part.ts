@@ -4,7 +4,8 @@ import type { Lookup, WriterLedger } from '#shared/ledger/ledger.ts';
 import type { LineRecord, ParsedCommand } from '#shared/line/line.ts';
 import { unknownTo } from '#shared/sale/learn.ts';
 import type { Known } from '#shared/sale/snapshot.ts';
-import type { HotSale, HotSales } from './sales.ts';
+import type { HotSale } from './hot-sale.ts';
+import type { HotSales } from './sales.ts';
 
 /** Records taken from the queue together, on their way to being decided. */
 export interface Part {

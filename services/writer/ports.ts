@@ -54,6 +54,10 @@ export interface Limits {
   /** Committed events that are not acknowledged by Kafka yet; at the bound deciding waits. */
   readonly unpublishedEventsMax: number;
   readonly unpublishedBatchesMax: number;
+  /** How often the sales of partitions that others own are looked at. */
+  readonly followEveryMs: number;
+  /** By about so many events each of them is moved on at a look, so that a standby does not take a core from the owner during a rush. */
+  readonly followEventsMax: number;
   /** How far a record's broker time may be ahead of the own clock. */
   readonly clockAheadMsMax: number;
 }
@@ -70,5 +74,7 @@ export const DEFAULT_LIMITS: Limits = {
   rememberedEventsMax: 50_000,
   unpublishedEventsMax: 50_000,
   unpublishedBatchesMax: 512,
+  followEveryMs: 250,
+  followEventsMax: 20_000,
   clockAheadMsMax: 60_000,
 };

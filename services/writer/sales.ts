@@ -1,37 +1,20 @@
 import type { Command } from '#schemas/command.ts';
-import type { Partition, SaleId, SaleNo, Seq } from '#schemas/ids.ts';
-import { TerminalFault } from '#shared/faults/faults.ts';
-import type { LoadedSale, WriterLedger } from '#shared/ledger/ledger.ts';
+import type { Partition, SaleId } from '#schemas/ids.ts';
+import type { WriterLedger } from '#shared/ledger/ledger.ts';
 import { EMPTY_HEAD } from '#shared/proof/seal.ts';
-import { checkInvariants } from '#shared/sale/check-invariants.ts';
-import { forget, isAnswered } from '#shared/sale/learn.ts';
-import { restore } from '#shared/sale/restore.ts';
-import { initialState, isSettled, seqOf, statusOf, type SaleState } from '#shared/sale/state.ts';
-import { createKeyFilter, type KeyFilter } from './key-filter.ts';
-
-/** A sale in memory, ahead of the ledger by the batches under way. */
-export interface HotSale {
-  readonly saleNo: SaleNo;
-  readonly saleId: SaleId;
-  readonly state: SaleState;
-  /** Hash of its newest event, hex. */
-  head: string;
-  /** Of the newest event that is committed. */
-  committedSeq: Seq | 0;
-  /** Decisions and answers of the ledger that memory took in since it last forgot. */
-  remembered: number;
-  /** Every id its log speaks of, where it was decided here from the beginning; a loaded sale has none and asks the ledger. */
-  readonly ids: KeyFilter | null;
-  /** It was settled when it was loaded: next to nothing in memory. */
-  readonly isPast: boolean;
-  /** Rises with each use after the use of another sale. */
-  usedAt: number;
-}
+import { isAnswered } from '#shared/sale/learn.ts';
+import { initialState, isSettled, seqOf, statusOf } from '#shared/sale/state.ts';
+import { catchUp, forgetMuch, type HotSale, restoreHotSale } from './hot-sale.ts';
+import { createKeyFilter } from './key-filter.ts';
 
 /** The sales of one partition that are in memory: those not settled, and settled ones that something on the line referred to not long ago. */
 export interface HotSales {
-  /** Reads all that are not settled. TerminalFault `ledger_inconsistent` where one breaks an invariant. */
-  readonly loadUnsettled: () => Promise<void>;
+  /**
+   * Brings all that are not settled into memory: those that were followed by the events
+   * since, those that were not, or differ from the ledger, as the ledger has them.
+   * TerminalFault `ledger_inconsistent` where one of these breaks an invariant.
+   */
+  readonly loadUnsettled: (followed: readonly HotSale[]) => Promise<Loaded>;
   readonly get: (saleId: SaleId) => HotSale | undefined;
   /** Brings a sale into memory; undefined: this line has no such sale. Not for one that is in memory. */
   readonly load: (saleId: SaleId) => Promise<HotSale | undefined>;
@@ -49,6 +32,15 @@ export interface HotSales {
   readonly count: () => number;
 }
 
+/** How the sales that are not settled came into memory. */
+export interface Loaded {
+  /** Followed, and exactly as the ledger has them. */
+  readonly warm: number;
+  readonly cold: number;
+  /** By which those that are warm were moved on last. */
+  readonly caughtUpEvents: number;
+}
+
 /** Past sales that stay in memory, so that what still refers to them does not load them each time. */
 export const settledSalesMax = 16;
 
@@ -60,27 +52,7 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
   let used: HotSale | undefined;
   let uses = 0;
 
-  function take(loaded: LoadedSale): HotSale {
-    const state = restore(loaded.snapshot);
-    const violated = checkInvariants(state);
-    if (violated.length > 0) {
-      throw new TerminalFault(
-        'ledger_inconsistent',
-        `sale ${loaded.snapshot.saleId} on partition ${String(partition)} breaks its invariants as the ledger has it: ${violated.join('; ')}. ` +
-          'Nothing more is decided on this line. See "A line that halted" in docs/OPERATIONS.md.',
-      );
-    }
-    const sale: HotSale = {
-      saleNo: loaded.saleNo,
-      saleId: loaded.snapshot.saleId,
-      state,
-      head: loaded.head,
-      committedSeq: loaded.snapshot.seq,
-      remembered: 0,
-      ids: null,
-      isPast: isSettled(state),
-      usedAt: 0,
-    };
+  function take(sale: HotSale): HotSale {
     sales.set(sale.saleId, sale);
     return sale;
   }
@@ -88,8 +60,24 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
   const isStray = (sale: HotSale) => statusOf(sale.state) === null || isSettled(sale.state);
 
   return {
-    async loadUnsettled() {
-      for (const loaded of await ledger.loadUnsettledSales(partition)) take(loaded);
+    async loadUnsettled(followed) {
+      let caughtUpEvents = 0;
+      let warm = 0;
+      let cold = 0;
+      for (const head of await ledger.unsettledHeads([partition])) {
+        const sale = followed.find(({ saleNo }) => saleNo === head.saleNo);
+        const from = sale?.committedSeq ?? 0;
+        if (sale !== undefined && (await catchUp(sale, head, ledger)) === 'there') {
+          warm++;
+          caughtUpEvents += head.seq - from;
+          take(sale);
+        } else {
+          cold++;
+          const loaded = await ledger.loadSale(partition, head.saleId);
+          if (loaded?.kind === 'loaded') take(restoreHotSale(partition, loaded));
+        }
+      }
+      return { warm, cold, caughtUpEvents };
     },
     get(saleId) {
       const sale = sales.get(saleId);
@@ -102,7 +90,7 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
     async load(saleId) {
       const loaded = await ledger.loadSale(partition, saleId);
       if (loaded === null) return undefined;
-      if (loaded.kind === 'loaded') return take(loaded);
+      if (loaded.kind === 'loaded') return take(restoreHotSale(partition, loaded));
       const unborn: HotSale = {
         saleNo: loaded.saleNo,
         saleId,
@@ -114,8 +102,7 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
         isPast: false,
         usedAt: 0,
       };
-      sales.set(saleId, unborn);
-      return unborn;
+      return take(unborn);
     },
     hasKeyOfAnother(own, command) {
       // Nearly always there is one sale.
@@ -140,9 +127,8 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
       for (const sale of sales.values()) {
         if (isIdle(sale) && !kept.has(sale)) {
           sales.delete(sale.saleId);
-        } else if (sale.remembered > rememberedEventsMax) {
-          forget(sale.state, sale.committedSeq);
-          sale.remembered = seqOf(sale.state) - sale.committedSeq;
+        } else {
+          forgetMuch(sale, rememberedEventsMax);
         }
       }
     },

@@ -82,6 +82,16 @@ export interface LoadedSale {
   readonly snapshot: SaleSnapshot;
 }
 
+/** How far a sale that is not settled has got. */
+export interface SaleHead {
+  readonly partition: Partition;
+  readonly saleNo: SaleNo;
+  readonly saleId: SaleId;
+  readonly seq: Seq;
+  /** Hash of event `seq`, hex. */
+  readonly head: string;
+}
+
 export interface WriterLedger {
   /** Raises the epoch if no other owner's lease is in force; the lease is counted on the database's clock. */
   takeOver(partition: Partition, owner: string, leaseMs: number, clusterId: string): Promise<TakeOverOutcome>;
@@ -91,8 +101,10 @@ export interface WriterLedger {
   renewLeases(owned: readonly { readonly partition: Partition; readonly epoch: Epoch }[], leaseMs: number): Promise<readonly Partition[]>;
   /** Lets another take over at once. */
   releaseLeases(owned: readonly { readonly partition: Partition; readonly epoch: Epoch }[]): Promise<void>;
-  /** Sales of the partition that are not settled. */
-  loadUnsettledSales(partition: Partition): Promise<readonly LoadedSale[]>;
+  /** Sales of the partitions that are not settled, in the order of their numbers: one cheap question for a standby that follows many. */
+  unsettledHeads(partitions: readonly Partition[]): Promise<readonly SaleHead[]>;
+  /** Leaves of the sale's events after `afterSeq`, up to and with `throughSeq`, from the first on: as many as make a page. */
+  leavesAfter(saleNo: SaleNo, afterSeq: Seq | 0, throughSeq: Seq): Promise<readonly string[]>;
   /** One sale of the partition (settled ones too); `unborn`: it has its line and is not decided yet. */
   loadSale(partition: Partition, saleId: SaleId): Promise<LoadedSale | { readonly kind: 'unborn'; readonly saleNo: SaleNo } | null>;
   prefetch(lookup: Lookup): Promise<Known>;

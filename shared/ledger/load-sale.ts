@@ -21,20 +21,7 @@ import {
   liveReservationsText,
   type SaleHeadRow,
   saleHead,
-  type UnsettledRow,
-  unsettledOn,
 } from './sql/load-sale.ts';
-
-/** See WriterLedger.loadUnsettledSales. */
-export async function loadUnsettledSales(pool: Pool, partition: Partition): Promise<readonly LoadedSale[]> {
-  const rows = await withLedgerFaults(`finding the sales of partition ${partition}`, () => ask<UnsettledRow>(pool, unsettledOn(partition)));
-  const loaded: LoadedSale[] = [];
-  for (const { sale_id } of rows) {
-    const sale = await loadSale(pool, partition, sale_id as SaleId);
-    if (sale?.kind === 'loaded') loaded.push(sale);
-  }
-  return loaded;
-}
 
 /**
  * See WriterLedger.loadSale. Throws TerminalFault `counters_disagree` where the

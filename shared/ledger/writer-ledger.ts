@@ -3,7 +3,8 @@ import { createCommitter } from './committer.ts';
 import { commitConfig, openPool } from './connections.ts';
 import { createLeases } from './leases.ts';
 import type { WriterLedger } from './ledger.ts';
-import { loadSale, loadUnsettledSales } from './load-sale.ts';
+import { leavesAfter, unsettledHeads } from './follow.ts';
+import { loadSale } from './load-sale.ts';
 import { unpublished } from './outbox.ts';
 import { prefetch } from './prefetch.ts';
 
@@ -14,7 +15,7 @@ export interface WriterLedgerOptions {
   readonly applicationName?: string;
   /** On which batches are committed; a partition is always on the same one. */
   readonly commitConnections?: number;
-  /** Each for leases, for lookups, and for loads and republishing: what is short never queues behind what is long. */
+  /** Each for leases, for lookups, and for loads, republishing and following: what is short never queues behind what is long. */
   readonly otherConnectionsMax?: number;
   /** Told of idle connections that were lost; they are replaced by themselves. */
   readonly onConnectionError?: (error: Error) => void;
@@ -24,10 +25,12 @@ export interface WriterLedgerOptions {
 export function createWriterLedger(options: WriterLedgerOptions): WriterLedger & { close(): Promise<void> } {
   const { databaseUrl, applicationName = 'firstcome-writer', commitConnections = 4, otherConnectionsMax = 2 } = options;
   const committer = createCommitter(commitConfig(databaseUrl, `${applicationName}-commit`), commitConnections);
-  const open = (): Pool => openPool(databaseUrl, applicationName, otherConnectionsMax, options.onConnectionError);
+  const open = (connectionsMax = otherConnectionsMax): Pool =>
+    openPool(databaseUrl, applicationName, connectionsMax, options.onConnectionError);
   const forLeases = open();
   const forLookups = open();
-  const forLoads = open();
+  // One more than there were: what stands by asks for one thing at a time, and must not keep a takeover waiting.
+  const forLoads = open(otherConnectionsMax + 1);
   const leases = createLeases(forLeases);
   return {
     ...leases,
@@ -36,7 +39,8 @@ export function createWriterLedger(options: WriterLedgerOptions): WriterLedger &
       if (outcome.kind === 'taken') committer.taken(partition, outcome.position.epoch, leaseMs);
       return outcome;
     },
-    loadUnsettledSales: (partition) => loadUnsettledSales(forLoads, partition),
+    unsettledHeads: (partitions) => unsettledHeads(forLoads, partitions),
+    leavesAfter: (saleNo, afterSeq, throughSeq) => leavesAfter(forLoads, saleNo, afterSeq, throughSeq),
     loadSale: (partition, saleId) => loadSale(forLoads, partition, saleId),
     prefetch: (lookup) => prefetch(forLookups, lookup),
     commit: (batch) => committer.commit(batch),

@@ -1,5 +1,5 @@
 import { Client, type Pool } from 'pg';
-import type { Epoch, Offset, OrderId, Partition, RequestKey, ReservationId, SaleId } from '#schemas/ids.ts';
+import type { Epoch, Offset, OrderId, Partition, RequestKey, ReservationId, SaleId, Seq } from '#schemas/ids.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import type { Batch, LoadedSale, OutboxEvent } from '#shared/ledger/ledger.ts';
 import { allocateLine, findLine, unsettledSales } from '#shared/ledger/lines.ts';
@@ -427,7 +427,9 @@ describe('what was committed', () => {
       },
     ]);
     expect(snapshot.bought).toEqual([{ user: userRef(1), units: 1 }]);
-    expect(await ledger.loadUnsettledSales(partition)).toEqual([await loaded(ledger, partition)]);
+    expect(await ledger.unsettledHeads([partition])).toEqual([
+      { partition, saleNo: sale.saleNo, saleId: 'sale', seq: sale.seq, head: sale.head },
+    ]);
   });
 
   it('is the same in every table however it was split into batches', async () => {
@@ -561,6 +563,12 @@ describe('the outbox', () => {
     expect(await all(ledger.unpublished(partition, from))).toEqual(whole.slice(1_402));
     expect(await all(ledger.unpublished(partition, batches[2]!.nextOffset))).toEqual([]);
     expect(await all(ledger.unpublished((partition + 1) as Partition, 0 as Offset))).toEqual([]);
+
+    const followed: string[] = [];
+    const page = () => ledger.leavesAfter(sale.saleNo, followed.length as Seq, 2_102 as Seq);
+    for (let leaves = await page(); leaves.length > 0; leaves = await page()) followed.push(...leaves);
+    expect(followed).toEqual(whole.map(({ leaf }) => leaf));
+    expect(await ledger.leavesAfter(sale.saleNo, 2_000 as Seq, 2_001 as Seq)).toEqual(followed.slice(2_000, 2_001));
   });
 });
 
@@ -592,7 +600,7 @@ describe('lines', () => {
     ]);
     await ledger.commit(nextBatch(sale, epoch, [closed(2)], true));
     expect(await unsettledSales(pool)).toEqual([]);
-    expect(await ledger.loadUnsettledSales(partition)).toEqual([]);
+    expect(await ledger.unsettledHeads([partition])).toEqual([]);
     expect((await loaded(ledger, partition)).snapshot.status).toBe('closed');
     expect(await allocateLine(pool, 'next' as SaleId, 1 + partition)).not.toBe('no_free_line');
   });
@@ -637,7 +645,7 @@ describe('lines', () => {
     if (line === 'no_free_line') throw new Error('no free line');
     expect(await ledger.loadSale(line.partition, 'unborn' as SaleId)).toEqual({ kind: 'unborn', saleNo: line.saleNo });
     expect(await ledger.loadSale(line.partition, 'nobody' as SaleId)).toBeNull();
-    expect(await ledger.loadUnsettledSales(line.partition)).toEqual([]);
+    expect(await ledger.unsettledHeads([line.partition])).toEqual([]);
   });
 });
 

@@ -97,7 +97,8 @@ export function createWorld(options: { fates?: Fates; limits?: Partial<Limits> }
         ask('releaseLeases', () => {
           database.release(owned);
         }),
-      loadUnsettledSales: (partition) => ask('loadUnsettledSales', () => database.loadUnsettled(partition)),
+      unsettledHeads: (partitions) => ask('unsettledHeads', () => database.unsettled(partitions)),
+      leavesAfter: (saleNo, afterSeq, throughSeq) => ask('leavesAfter', () => database.leavesAfter(saleNo, afterSeq, throughSeq)),
       loadSale: (partition, saleId) => ask('loadSale', () => database.load(partition, saleId)),
       prefetch: (lookup) => ask('prefetch', () => database.lookUp(lookup)),
       commit(batch) {

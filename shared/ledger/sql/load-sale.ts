@@ -20,15 +20,6 @@ export function saleHead(partition: Partition, saleId: SaleId): Statement {
   return { name: 'sale_head', text: `${headText} WHERE partition = $1::integer AND sale_id = $2::text`, values: [partition, saleId] };
 }
 
-export interface UnsettledRow {
-  readonly sale_id: string;
-}
-
-export function unsettledOn(partition: Partition): Statement {
-  const text = `SELECT sale_id FROM sale_lines JOIN sales USING (sale_no) WHERE partition = $1::integer AND active AND NOT settled ORDER BY sale_no`;
-  return { name: 'unsettled_on', text, values: [partition] };
-}
-
 export interface CounterRow {
   readonly sku: string;
   readonly total: string;
