@@ -5,10 +5,13 @@ import { IdIndex } from './id-index.ts';
 import { IdMemory } from './id-memory.ts';
 import { readFingerprint, readId, WORDS_PER_ID, writeFingerprint, writeWords } from './id-words.ts';
 import { ItemQueue } from './item-queue.ts';
+import { LiveOrders } from './live-orders.ts';
 import { Memory } from './memory.ts';
-import { type Line, ReservationTable } from './reservation-table.ts';
-import { reservation, user } from './testing/commands.ts';
+import { type LiveStatus, type Line, ReservationTable } from './reservation-table.ts';
+import { PAST_RESERVATION } from './past-columns.ts';
+import { order, reservation, user } from './testing/commands.ts';
 import { UsageTable } from './usage.ts';
+import { Waitlist } from './waitlist.ts';
 
 /** Each structure against a plain Map or array that does the same, slowly. */
 
@@ -280,4 +283,135 @@ test('a fingerprint comes back as it went in', () => {
     }),
     runs,
   );
+});
+
+test.each(['confirmed', 'released', 'rejected', 'refunding', 'refunded'] as const)(
+  'a past reservation that is %s is remembered so',
+  (status) => {
+    const words = new Int32Array(2 * WORDS_PER_ID);
+    const past = { user: user('ann'), status };
+    expect(PAST_RESERVATION.unpack(words, WORDS_PER_ID, PAST_RESERVATION.pack(past, words, WORDS_PER_ID))).toEqual(past);
+  },
+);
+
+test('orders are found by their id, and by their reservation while they are pending', () => {
+  const orders = new LiveOrders();
+  const about = { user: user('ann'), lines: [], amount: 1, currency: 'EUR' };
+  const all = (['pending', 'pending', 'failed', 'refunding'] as const).map((status, n) => {
+    const record = { ...about, id: order(`o${n}`), reservationId: reservation(`r${n}`), status };
+    orders.add(record);
+    return record;
+  });
+  const [first, second, failed] = all;
+  const pending = () => all.map(({ reservationId }) => orders.pendingOf(reservationId)?.id);
+  expect([...orders.values()]).toEqual(all);
+  expect(pending()).toEqual([order('o0'), order('o1'), undefined, undefined]);
+  orders.setStatus(first!, 'failed');
+  expect(pending()).toEqual([undefined, order('o1'), undefined, undefined]);
+  // A failed order goes without taking its reservation's next one along.
+  const next = { ...about, id: order('next'), reservationId: reservation('r0'), status: 'pending' as const };
+  orders.add(next);
+  orders.setStatus(first!, 'refunding');
+  orders.remove(first!);
+  expect(pending()[0]).toBe(order('next'));
+  orders.remove(second!);
+  orders.remove(failed!);
+  expect(pending()).toEqual([order('next'), undefined, undefined, undefined]);
+  expect([orders.size, orders.get(order('o0')), orders.get(order('next'))]).toEqual([2, undefined, next]);
+});
+
+describe('what must not be crashes', () => {
+  const one: readonly Line[] = [{ item: 0, quantity: 1 }];
+  const add = (table: ReservationTable, name: string, status: LiveStatus, lines = one) =>
+    table.add({ id: reservation(name), user: user('ann'), status, lines, allowPartial: false, extended: false, decidedSeq: 1 as Seq });
+  const queue = () => {
+    const deadlines = new DeadlineQueue((a, b) => a < b);
+    deadlines.add(1);
+    return deadlines;
+  };
+  const waiting = () => {
+    const waiters = new ItemQueue();
+    waiters.join(7, 5, 1);
+    return waiters;
+  };
+  const pending = () => {
+    const orders = new LiveOrders();
+    orders.add({
+      id: order('o'),
+      reservationId: reservation('r'),
+      user: user('ann'),
+      lines: [],
+      amount: 1,
+      currency: '',
+      status: 'pending',
+    });
+    return orders;
+  };
+  const another = { user: user('ann'), lines: [], amount: 1, currency: '', status: 'pending' } as const;
+  const waitlisted = (status: LiveStatus) => {
+    const table = new ReservationTable();
+    add(table, 'r', status);
+    return new Waitlist(table);
+  };
+  const inUse = () => {
+    const table = new ReservationTable();
+    add(table, 'r', 'held');
+    return table;
+  };
+  const givenBack = () => {
+    const table = inUse();
+    table.remove(0);
+    return table;
+  };
+  const table: readonly [what: string, does: () => unknown][] = [
+    ['a deadline twice', () => queue().add(1)],
+    ['the end of a deadline that is none', () => queue().remove(0)],
+    ['the end of a deadline of a slot never heard of', () => queue().remove(1_000)],
+    ['a change of a deadline that is none', () => queue().moved(0)],
+    ['an id that leaves the index and is not in it', () => new IdIndex().remove(new Int32Array(WORDS_PER_ID), 0)],
+    ['a slot that does not fit a cell of the index', () => new IdIndex().add(new Int32Array(WORDS_PER_ID), 2 ** 26 - 1)],
+    ['a waiter before the last one', () => waiting().join(8, 5, 1)],
+    ['a need of nothing', () => waiting().join(8, 6, 0)],
+    ['a need of more than a line may ask for', () => waiting().join(8, 6, 101)],
+    ['a waiter that leaves from the place of another', () => waiting().leave(8, 5, 1)],
+    ['a waiter that leaves and does not wait', () => waiting().leave(7, 6, 1)],
+    ['an order twice', () => pending().add({ ...another, id: order('o'), reservationId: reservation('other') })],
+    ['two pending orders of a reservation', () => pending().add({ ...another, id: order('other'), reservationId: reservation('r') })],
+    ['a hold that joins the waitlist', () => waitlisted('held').join(0)],
+    ['a waiter that leaves the waitlist and has not joined', () => waitlisted('waitlisted').leave(0)],
+    ['what a waiter needs of an item he does not ask for', () => waitlisted('waitlisted').needOf(0, 1)],
+    ['a slot given back that is free', () => inUse().remove(1)],
+    ['a slot given back twice', () => givenBack().remove(0)],
+    ['the status of a slot that is free', () => inUse().status(1)],
+    ['a reservation of nothing', () => inUse().setLines(0, [])],
+    ['a reservation of no unit', () => inUse().setLines(0, [{ item: 0, quantity: 0 }])],
+    ['a reservation of more than a byte holds', () => inUse().setLines(0, [{ item: 0, quantity: 256 }])],
+    ['fewer units than none', () => new UsageTable().change(user('ann'), -1, 1)],
+    ['fewer holds than none', () => new UsageTable().change(user('ann'), 1, -1)],
+  ];
+  test.each(table)('%s', (_, does) => {
+    expect(does).toThrow('assertion failed');
+  });
+
+  test.each<[string, () => unknown]>([
+    ['the last slot that fits a cell of the index', () => new IdIndex().add(new Int32Array(WORDS_PER_ID), 2 ** 26 - 2)],
+    ['the greatest need', () => waiting().join(8, 6, 100)],
+    ['the greatest quantity', () => inUse().setLines(0, [{ item: 0, quantity: 255 }])],
+    ['a waiter that leaves', () => waiting().leave(7, 5, 1)],
+  ])('but not %s', (_, does) => {
+    expect(does).not.toThrow();
+  });
+});
+
+test('the deadline queue tells which slots do not stand where they should', () => {
+  const deadlines = [5, 6, 7, 8, 9];
+  const queue = new DeadlineQueue((a, b) => deadlines[a]! < deadlines[b]!);
+  for (const slot of deadlines.keys()) queue.add(slot);
+  expect([...queue.misplaced()]).toEqual([]);
+  // As many as its parent's is not before it.
+  deadlines[1] = 5;
+  expect([...queue.misplaced()]).toEqual([]);
+  deadlines[3] = 4;
+  deadlines[2] = 4;
+  expect([...queue.misplaced()]).toEqual([2, 3]);
 });
