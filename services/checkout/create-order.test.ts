@@ -62,11 +62,11 @@ function setUp(row: OrderRow | null = null) {
   const line: { next: Awaited } = { next: undecided };
   return {
     state,
-    async post(next: Awaited, prefer?: string) {
+    async post(next: Awaited, prefer?: string, method = 'pm_ok') {
       line.next = next;
       const asked = {
         request: { headers: { 'idempotency-key': 'k', ...(prefer === undefined ? {} : { prefer }) } },
-        body: { reservation_id: reservationId, payment_method_id: 'pm_ok' },
+        body: { reservation_id: reservationId, payment_method_id: method },
         caller: { userId: 'ann', ref: user, scopes: ['buyer'] },
         receivedAt: Date.now() as EpochMs,
         requestId: 'r',
@@ -173,5 +173,20 @@ describe('202 says where the order is found, when, and its place in the line', (
     await post(undecided);
     const { body } = await post(decided({ ...refused, respond_async: true }, true));
     expect(OrderAnswer.parse(body)).toMatchObject({ status: 'failed', amount: 250, currency: 'EUR' });
+  });
+});
+
+describe('two bodies under one key, both in the line: only the line can tell which of them has the key', () => {
+  test.each([undefined, 'wait=1', 'respond-async'])('the second is queued too, at its own place (Prefer: %s)', async (prefer) => {
+    const { post } = setUp();
+    expect(await post(undecided, 'respond-async')).toMatchObject({ status: 202, replayed: false });
+    expect(await post(undecided, prefer, 'pm_other')).toMatchObject({ status: 202, replayed: false });
+    expect(await post(undecided, 'respond-async')).toMatchObject({ status: 202, replayed: true });
+  });
+
+  test('the note of the one does not change what the other is told', async () => {
+    const { post } = setUp({ ...order, status: 'paid' });
+    await post(undecided, 'respond-async', 'pm_other');
+    expect(await post(decided({ ...accepted, respond_async: false }, true), 'wait=20')).toMatchObject({ status: 201, replayed: true });
   });
 });

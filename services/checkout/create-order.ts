@@ -120,7 +120,8 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
     const [decision, note] = await Promise.all([findDecision(asked.id), notes.recall(asked.id)]);
     if (decision !== null)
       return decision.fingerprint === asked.print ? answerOf(asked, JSON.parse(decision.leaf) as Event, true) : keyReused();
-    if (note !== null) return note.fingerprint === asked.print ? queuedAnswer(asked, note, true) : keyReused();
+    if (note?.fingerprint === asked.print) return queuedAnswer(asked, note, true);
+    // Another body of this key may be in the line: which of the two stands first, and so has the key, only the line can tell.
     return queued(asked, await submit.only(asked.card, commandOf(asked, undefined)));
   }
 
@@ -129,7 +130,7 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
     const headers: Record<string, string> = replayed ? REPLAYED : {};
     if (event.type === 'request.rejected') {
       // Only a note says that 202 was told: the command cannot know whether its refusal was waited for.
-      if (replayed && event.reason !== 'idempotency_conflict' && (await notes.recall(asked.id)) !== null)
+      if (replayed && event.reason !== 'idempotency_conflict' && (await wasTold202(asked)))
         return json(200, refusedAfter202(event, priceOf(asked)), REPLAYED);
       return withHeaders(requestRefused(event), headers);
     }
@@ -137,7 +138,7 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
       throw new Error(`an order was answered by the event ${event.type}, seq ${event.seq} of sale ${event.sale_id}`);
     const pending = orderOfEvent(event);
     if (!replayed && !asked.preference.explicitWait) return accepted(asked, pending, decidedPlace(event), false);
-    const toldBefore = replayed && (event.respond_async || (await notes.recall(asked.id)) !== null);
+    const toldBefore = replayed && (event.respond_async || (await wasTold202(asked)));
     // Whose first request waited for the payment is given that result, so a retry waits for it too.
     const order =
       asked.preference.explicitWait || !event.respond_async
@@ -169,7 +170,12 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
   async function queued(asked: Asked, place: Place): Promise<Outcome> {
     const note = noteOf(asked, place);
     const earlier = await notes.note(asked.id, note);
-    return queuedAnswer(asked, earlier ?? note, earlier !== null);
+    const replayed = earlier?.fingerprint === asked.print;
+    return queuedAnswer(asked, replayed ? earlier : note, replayed);
+  }
+
+  async function wasTold202({ id, print }: Asked): Promise<boolean> {
+    return (await notes.recall(id))?.fingerprint === print;
   }
 
   async function queuedAnswer(asked: Asked, note: Note202, replayed: boolean): Promise<Outcome> {

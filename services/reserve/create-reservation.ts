@@ -97,7 +97,8 @@ export function createReservationHandler(ports: CreateReservationPorts): (exchan
     const { id, print, card } = asked;
     const [decision, note] = await Promise.all([findDecision(id), notes.recall(id)]);
     if (decision !== null) return decision.fingerprint === print ? replay(asked, JSON.parse(decision.leaf) as Event) : keyReused();
-    if (note !== null) return note.fingerprint === print ? queuedAnswer(asked, note, true) : keyReused();
+    if (note?.fingerprint === print) return queuedAnswer(asked, note, true);
+    // Another body of this key may be in the line: which of the two stands first, and so has the key, only the line can tell.
     return queued(asked, await submit.only(card, commandOf(asked, undefined)));
   }
 
@@ -113,7 +114,8 @@ export function createReservationHandler(ports: CreateReservationPorts): (exchan
       items: asked.items,
     };
     const earlier = await notes.note(asked.id, note);
-    return queuedAnswer(asked, earlier ?? note, earlier !== null);
+    const replayed = earlier?.fingerprint === asked.print;
+    return queuedAnswer(asked, replayed ? earlier : note, replayed);
   }
 
   async function queuedAnswer(asked: Asked, note: Note202, replayed: boolean): Promise<Outcome> {
@@ -128,7 +130,7 @@ export function createReservationHandler(ports: CreateReservationPorts): (exchan
   /** The first answer again; after a first 202 queued, the reservation as it stands. */
   async function replay(asked: Asked, event: Event): Promise<Outcome> {
     const toldAsync = 'respond_async' in event && event.respond_async === true;
-    if (toldAsync || (await notes.recall(asked.id)) !== null) {
+    if (toldAsync || (await notes.recall(asked.id))?.fingerprint === asked.print) {
       const row = await reservations.byId(asked.id);
       assert(row !== null, 'a reservation that was decided has a row');
       return json(200, reservationOfRow(row, asked.card, asked.caller.userId, now()), REPLAYED);

@@ -55,7 +55,11 @@ export function createMemoryDatabase(now: () => EpochMs) {
         terms: promised,
         status: sale.status,
         seq: sale.seq,
-        items: [...items.values()].filter((item) => item.saleNo === saleNo).sort((a, b) => a.position - b.position),
+        items: [...items.values()]
+          .filter((item) => item.saleNo === saleNo)
+          .sort((a, b) => a.position - b.position)
+          // As they are now, whenever the answer arrives.
+          .map((item) => ({ ...item })),
         live: own.flatMap((reservation) =>
           reservation.status === 'held' || reservation.status === 'waitlisted' || reservation.status === 'paying'
             ? [{ ...reservation, status: reservation.status }]
