@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { Command } from '#schemas/command.ts';
-import type { DecidedEvent } from '#schemas/event.ts';
+import { Event, REQUEST_REFUSALS, RESERVATION_REFUSALS } from '#schemas/event.ts';
 import type { EpochMs, Offset } from '#schemas/ids.ts';
-import { advance, type Advanced, FOLLOW_UPS_MAX } from './advance.ts';
+import { advance, type Advanced, type Entry, FOLLOW_UPS_MAX } from './advance.ts';
 import { checkInvariants } from './check-invariants.ts';
 import { evolve } from './evolve.ts';
 import { follow } from './follow.ts';
@@ -17,17 +17,11 @@ import { shown } from './testing/shown.ts';
 
 const runs = { numRuns: fc.readConfigureGlobal().numRuns ?? 200 };
 
-interface Entry {
-  readonly at: EpochMs;
-  readonly offset: Offset;
-  readonly command: Command;
-}
-
 function entriesOf({ terms, steps }: History): Entry[] {
   let at = 0;
   return [
     { at: 0 as EpochMs, offset: 0 as Offset, command: schedule('setup', terms) },
-    ...steps.map(({ afterMs, command }, step) => ({ at: (at += afterMs) as EpochMs, offset: (step + 1) as Offset, command })),
+    ...steps.map(({ afterMs, ...said }, step) => ({ at: (at += afterMs) as EpochMs, offset: (step + 1) as Offset, ...said })),
   ];
 }
 
@@ -42,7 +36,7 @@ function uninterrupted(entries: readonly Entry[], followUps: number): readonly A
 
 /** Advances as the writer does: what memory lacks is looked up in the ledger first. */
 function advanceWithLedger(state: SaleState, ledger: LedgerModel, entry: Entry, followUps: number): Advanced {
-  learn(state, ledger.prefetch(unknownTo(state, entry.command)));
+  if ('command' in entry) learn(state, ledger.prefetch(unknownTo(state, entry.command)));
   const advanced = advance(state, entry, followUps);
   for (const event of advanced.events) ledger.apply(event);
   return advanced;
@@ -57,15 +51,43 @@ function told({ events, answer }: Advanced): Told {
   return answer.kind === 'repeated' && events.length === 0 ? { repeated: answer.seq } : events.map(shown);
 }
 
+test('histories lead to every event there is, and to every refusal', () => {
+  const seen = new Set<string>();
+  for (const history of fc.sample(histories, { numRuns: 300, seed: 1 })) {
+    for (const { events, answer } of uninterrupted(entriesOf(history), FOLLOW_UPS_MAX)) {
+      seen.add(answer.kind);
+      for (const event of events) {
+        seen.add(event.type);
+        if ('reason' in event) seen.add(`${event.type} ${event.reason}`);
+        if ('request' in event) seen.add(`refused ${event.request}`);
+      }
+    }
+  }
+  const types = Event.options.map(({ shape }) => shape.type.value);
+  const requests = Event.options.flatMap(({ shape }) => ('request' in shape ? shape.request.options : []));
+  const wanted = [
+    ...['event', 'repeated', 'nothing'],
+    ...types,
+    ...RESERVATION_REFUSALS.map((reason) => `reservation.rejected ${reason}`),
+    ...REQUEST_REFUSALS.map((reason) => `request.rejected ${reason}`),
+    ...requests.map((request) => `refused ${request}`),
+    ...['declined', 'gave_up', 'deadline'].map((reason) => `order.failed ${reason}`),
+  ];
+  expect(wanted.filter((each) => !seen.has(each))).toEqual([]);
+});
+
 test('tells what a naive sale tells, and keeps its invariants', () => {
   fc.assert(
     fc.property(histories, followUpsMax, (history, followUps) => {
       const [scheduling, ...entries] = entriesOf(history);
       const state = initialState(SALE);
-      const naive = new NaiveSale(history.terms, followUps);
-      advance(state, scheduling!, followUps);
+      const { events } = advance(state, scheduling!, followUps);
+      const command = schedule('setup', history.terms) as Extract<Command, { type: 'sale.schedule' }>;
+      const naive = new NaiveSale(history.terms, followUps, events.length === 2 ? 'open' : 'scheduled', command);
       entries.forEach((entry, step) => {
-        expectSame(told(advance(state, entry, followUps)), naive.take(entry.at, entry.command), step);
+        const naively = 'command' in entry ? naive.take(entry.at, entry.command) : naive.takeMalformed(entry.at, entry.malformed.sha256);
+        expectSame(told(advance(state, entry, followUps)), naively, step);
+        expect(naive.isSettled()).toBe(isSettled(state));
         expectSame(checkInvariants(state), [], step);
       });
     }),
@@ -159,28 +181,28 @@ test('every captured payment ends confirmed or refunded, and a closed sale is se
       const state = initialState(SALE);
       const ledger = new LedgerModel();
       const captured = new Set<string>();
-      const take = (command: Command, at: number, offset: number): readonly DecidedEvent[] => {
-        const { events } = advanceWithLedger(state, ledger, { command, at: at as EpochMs, offset: offset as Offset }, followUps);
-        for (const event of events) if (event.type === 'payment.succeeded') captured.add(event.order_id);
-        return events;
+      const note = (entry: Entry): void => {
+        for (const event of advanceWithLedger(state, ledger, entry, followUps).events) {
+          if (event.type === 'payment.succeeded') captured.add(event.order_id);
+        }
       };
-      for (const { command, at, offset } of entries) take(command, at, offset);
-      const { at, offset } = entries.at(-1)!;
+      for (const entry of entries) note(entry);
       for (const [id, status] of ledger.orderStatuses()) {
         if (captured.has(id)) expect(['paid', 'refunding']).toContain(status === 'refunded' ? 'refunding' : status);
         else expect(['pending', 'failed']).toContain(status);
       }
       // The sale closes, every deadline passes, and the gateway has its last word about every order.
       const envelope = { v: 1, sale_id: SALE, request_id: 'end' } as const;
-      const end = at + 100_000_000;
-      let next = offset;
-      take(operate('at last', 'close'), at, ++next);
+      let { at, offset }: { at: number; offset: number } = entries.at(-1)!;
+      const take = (command: Command): void => note({ command, at: at as EpochMs, offset: ++offset as Offset });
+      take(operate('at last', 'close'));
+      at += 100_000_000;
       // As many as there can be holds and waiters: each record does a few.
-      for (let ticks = 0; ticks < 100; ticks++) take(tick(), end, ++next);
+      for (let ticks = 0; ticks < 100; ticks++) take(tick());
       for (const [order_id, status] of ledger.orderStatuses()) {
         const about = { ...envelope, order_id, reservation_id: reservation('any') };
-        if (status === 'failed') take({ ...about, type: 'payment.failed', reason: 'declined' }, end, ++next);
-        if (status === 'refunding') take({ ...about, type: 'refund.completed', refund_id: 'refund' }, end, ++next);
+        if (status === 'failed') take({ ...about, type: 'payment.failed', reason: 'declined' });
+        if (status === 'refunding') take({ ...about, type: 'refund.completed', refund_id: 'refund' });
       }
       expect(isSettled(state)).toBe(true);
     }),
