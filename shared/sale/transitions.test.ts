@@ -140,6 +140,18 @@ function goesThrough(way: Way, event: object): boolean {
   }
 }
 
+test('an outcome is a state, a refusal, or a bug', () => {
+  const outcomes = (table: object) => new Set(Object.values(table).flatMap((row: object) => Object.values(row)));
+  expect(outcomes(RESERVATION_TRANSITIONS)).toEqual(
+    new Set([
+      ...['held', 'waitlisted', 'paying', 'confirmed', 'released', 'rejected'],
+      ...['reservation_not_found', 'not_cancellable', 'reservation_not_held'],
+      'bug',
+    ]),
+  );
+  expect(outcomes(ORDER_TRANSITIONS)).toEqual(new Set([...ORDER_STATES.filter((each) => each !== 'none'), 'late', 'nothing', 'bug']));
+});
+
 describe('reservations', () => {
   const pairs = Object.entries(waysOfReservation).flatMap(([from, way]) =>
     way === null ? [] : RESERVATION_TRIGGERS.map((trigger) => ({ from: from as ReservationState, trigger, way })),
