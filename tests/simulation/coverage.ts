@@ -1,10 +1,8 @@
 import { REQUEST_REFUSALS, RESERVATION_REFUSALS, type Event } from '#schemas/event.ts';
 import { PAYMENT_FACTS, PAYMENT_STATES, TRANSITIONS } from '#shared/payments/states.ts';
 import { ORDER_TRANSITIONS, RESERVATION_TRANSITIONS, SALE_TRANSITIONS } from '#shared/sale/transitions.ts';
+import type { Coverage } from './coverage-counts.ts';
 import { ALL_FAULTS } from './faults.ts';
-
-/** How often each thing was reached that a long run must reach: places of faults, pairs of the tables, refusals. */
-export type Coverage = Map<string, number>;
 
 const reached: Coverage = new Map();
 const count = (what: string): void => {
@@ -78,10 +76,6 @@ export function takeCoverage(): Coverage {
   const taken = new Map(reached);
   reached.clear();
   return taken;
-}
-
-export function addCoverage(to: Coverage, more: Iterable<readonly [string, number]>): void {
-  for (const [what, times] of more) to.set(what, (to.get(what) ?? 0) + times);
 }
 
 export const missingIn = (coverage: Coverage): string[] => WANTED.filter((what) => (coverage.get(what) ?? 0) === 0);

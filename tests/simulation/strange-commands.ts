@@ -1,4 +1,5 @@
 import type { Command } from '#schemas/command.ts';
+import type { OrderStatus } from '#schemas/event.ts';
 import type { EpochMs, Fingerprint, OrderId, RequestKey, ReservationId, SaleId, Sku } from '#schemas/ids.ts';
 import { encodeCommand } from '#shared/line/encode.ts';
 import { refOf } from './api.ts';
@@ -11,10 +12,13 @@ export function strangeCommand(world: World, saleId: SaleId, reservation: Reserv
   const hex = (length: number): string => Array.from({ length }, () => chance.below('hex', 16).toString(16)).join('');
   const envelope = { v: 1, sale_id: saleId, request_id: `strange-${String(which)}` } as const;
   const keyed = { ...envelope, fingerprint: hex(32) as Fingerprint, accepted_at: world.time.now() satisfies EpochMs };
-  // A lie about an order whose money is still on its way would be one that nobody could find out.
-  const orders = [...ledger.orders.values()].filter(({ status }) => status === 'paid' || status === 'refunded');
-  const order = orders[which % Math.max(1, orders.length)];
-  const about = { order_id: order?.id ?? (uuid() as OrderId), reservation_id: order?.reservationId ?? (uuid() as ReservationId) };
+  // Lies about money on its way are left out: nobody could find them out.
+  const orderOf = (statuses: readonly OrderStatus[]) => {
+    const orders = [...ledger.orders.values()].filter(({ status }) => statuses.includes(status));
+    const order = orders[which % Math.max(1, orders.length)];
+    return { order_id: order?.id ?? (uuid() as OrderId), reservation_id: order?.reservationId ?? (uuid() as ReservationId) };
+  };
+  const ended = ['paid', 'refunding', 'refunded'] as const;
   const unknown = { order_id: uuid() as OrderId, reservation_id: uuid() as ReservationId };
   const user = refOf('stranger');
   const key = uuid() as RequestKey;
@@ -36,10 +40,10 @@ export function strangeCommand(world: World, saleId: SaleId, reservation: Reserv
     { ...envelope, ...unknown, type: 'payment.succeeded', charge_id: 'ch_strange' },
     { ...envelope, ...unknown, type: 'payment.failed', reason: 'declined' },
     { ...envelope, ...unknown, type: 'refund.completed', refund_id: 're_strange' },
-    { ...envelope, ...about, type: 'refund.completed', refund_id: 're_strange' },
-    { ...envelope, ...about, type: 'payment.succeeded', charge_id: 'ch_strange' },
-    { ...envelope, ...about, type: 'payment.failed', reason: 'gave_up' },
-    { ...keyed, type: 'sale.schedule', key, terms: [...ledger.terms.values()][0]!.terms },
+    { ...envelope, ...orderOf(['pending', 'failed', 'paid', 'refunded']), type: 'refund.completed', refund_id: 're_strange' },
+    { ...envelope, ...orderOf(ended), type: 'payment.succeeded', charge_id: 'ch_strange' },
+    { ...envelope, ...orderOf(ended), type: 'payment.failed', reason: 'gave_up' },
+    ...Array.from(ledger.terms.values(), ({ terms }): Command => ({ ...keyed, type: 'sale.schedule', key, terms })).slice(0, 1),
     { ...envelope, type: 'tick' },
   ];
   return encodeCommand(commands[which % commands.length]!);

@@ -1,0 +1,47 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { plantBug } from './mutants/plant.ts';
+
+/** Runs every n-th seed of a range in a thread of its own and tells what was found. */
+
+export interface Work {
+  readonly from: number;
+  /** Seeds from here on are another run's. */
+  readonly until: number;
+  readonly step: number;
+  /** A bug to be planted before anything is loaded; null: none. */
+  readonly mutant: string | null;
+}
+
+export interface Told {
+  readonly seeds: number;
+  readonly events: number;
+  readonly coverage: readonly (readonly [string, number])[];
+  readonly failure: { readonly seed: number; readonly rule: string; readonly what: string } | null;
+}
+
+const { from, until, step, mutant } = workerData as Work;
+if (mutant !== null) plantBug(mutant);
+// Only now, so that the bug is in what is loaded.
+const { planOf } = await import('./plan.ts');
+const { runPlan } = await import('./run.ts');
+const { takeCoverage } = await import('./coverage.ts');
+
+const tellEverySeeds = 10;
+let seeds = 0;
+let events = 0;
+
+function tell(failure: Told['failure']): void {
+  parentPort?.postMessage({ seeds, events, coverage: [...takeCoverage()], failure } satisfies Told);
+  seeds = 0;
+  events = 0;
+}
+
+for (let seed = from; seed < until; seed += step) {
+  const run = await runPlan(planOf(seed));
+  seeds += 1;
+  events += run.events;
+  if (run.violation !== null) tell({ seed, ...run.violation });
+  else if (seeds >= tellEverySeeds) tell(null);
+}
+tell(null);
+parentPort?.close();
