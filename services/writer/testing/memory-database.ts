@@ -2,7 +2,17 @@ import type { Epoch, EpochMs, Offset, Partition, SaleId, SaleNo, Seq, Sku } from
 import { assert } from '#shared/faults/assert.ts';
 import type { Batch, CommitOutcome, LoadedSale, Lookup, OutboxEvent, Position, SaleHead, TakeOverOutcome } from '#shared/ledger/ledger.ts';
 import { project } from '#shared/ledger/project.ts';
-import type { EventRow, ItemRow, OrderRow, RequestRow, ReservationRow, SaleRow, TermsRow } from '#shared/ledger/rows.ts';
+import type {
+  EventRow,
+  ItemRow,
+  OrderChange,
+  OrderRow,
+  RequestRow,
+  ReservationChange,
+  ReservationRow,
+  SaleRow,
+  TermsRow,
+} from '#shared/ledger/rows.ts';
 import type { SealedEvent } from '#shared/proof/seal.ts';
 import type { EarlierDecision, Known } from '#shared/sale/snapshot.ts';
 
@@ -76,9 +86,27 @@ export function createMemoryDatabase(now: () => EpochMs) {
     };
   }
 
-  function changed<T extends object>(row: Live<T> | undefined, change: Partial<T>): void {
-    assert(row !== undefined, 'a row that changes is there');
-    for (const [name, value] of Object.entries(change)) if (value !== null) Object.assign(row, { [name]: value });
+  /** As the UPDATEs of sql/: what is null stays as it is, but for a reservation's reason; what was once true stays so. */
+  function changeReservation({ id, items: granted, notGranted, expiresAt, extended, ...always }: ReservationChange): void {
+    const row = reservations.get(id);
+    assert(row !== undefined, 'a reservation that changes is there');
+    Object.assign(row, always, {
+      items: granted ?? row.items,
+      notGranted: notGranted ?? row.notGranted,
+      expiresAt: expiresAt ?? row.expiresAt,
+      extended: row.extended || extended,
+    });
+  }
+
+  function changeOrder({ id, status, failureReason, paymentSettled, seq }: OrderChange): void {
+    const row = orders.get(id);
+    assert(row !== undefined, 'an order that changes is there');
+    Object.assign(row, {
+      status: status ?? row.status,
+      failureReason: failureReason ?? row.failureReason,
+      paymentSettled: row.paymentSettled || paymentSettled,
+      seq,
+    });
   }
 
   return {
@@ -181,12 +209,14 @@ export function createMemoryDatabase(now: () => EpochMs) {
       for (const item of rows.newItems) items.set(`${String(item.saleNo)}/${item.sku}`, { ...item });
       for (const item of rows.items) {
         assert(item.held >= 0 && item.sold >= 0 && item.held + item.sold <= item.total, 'items_never_oversold');
-        changed(items.get(`${String(item.saleNo)}/${item.sku}`), item);
+        const row = items.get(`${String(item.saleNo)}/${item.sku}`);
+        assert(row !== undefined, 'an item that changes is there');
+        Object.assign(row, item);
       }
       for (const reservation of rows.newReservations) insert(reservations, reservation.id, { ...reservation });
-      for (const change of rows.reservations) changed<ReservationRow>(reservations.get(change.id), change as Partial<ReservationRow>);
+      for (const change of rows.reservations) changeReservation(change);
       for (const order of rows.newOrders) insert(orders, order.id, { ...order });
-      for (const change of rows.orders) changed<OrderRow>(orders.get(change.id), change as Partial<OrderRow>);
+      for (const change of rows.orders) changeOrder(change);
       for (const request of rows.newRequests) insert(requests, request.key, request);
       for (const event of rows.newEvents) {
         let log = logs.get(event.saleNo);
