@@ -194,7 +194,7 @@ const cases: Record<string, readonly Case[]> = {
       name: 'a reservation that is not found',
       terms: one,
       commands: held,
-      spoil: (state) => jest.spyOn(state.reservations, 'find').mockReturnValue(0),
+      spoil: (state) => jest.spyOn(state.reservations, 'isFound').mockImplementation((slot) => slot === 0),
       found: ['reservation r2 is not found where it stands'],
     },
     {

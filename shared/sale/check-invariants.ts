@@ -1,6 +1,6 @@
-import type { UserRef } from '#schemas/ids.ts';
+import { WORDS_PER_ID } from './id-words.ts';
 import type { SaleState } from './state.ts';
-import type { Usage } from './usage.ts';
+import { UsageTable } from './usage.ts';
 
 /** What is wrong with the state, a sentence each; empty where all is well. Looks at everything: for tests and after a restore. */
 export function checkInvariants(state: SaleState): string[] {
@@ -21,7 +21,10 @@ function* checkItems(state: SaleState): Generator<string> {
   const { stock, reservations } = state;
   const held = new Float64Array(stock.size);
   for (const slot of heldSlots(state)) {
-    for (const { item, quantity } of reservations.lines(slot)) held[item] = held[item]! + quantity;
+    for (let line = 0; line < reservations.lineCount(slot); line++) {
+      const item = reservations.lineItem(slot, line);
+      held[item] = held[item]! + reservations.lineQuantity(slot, line);
+    }
   }
   for (let item = 0; item < stock.size; item++) {
     const sku = stock.sku(item);
@@ -66,37 +69,42 @@ function* checkWaitlist(state: SaleState): Generator<string> {
 }
 
 function* checkOrders(state: SaleState): Generator<string> {
+  const { reservations, orders } = state;
+  const ofPending = new Set<number>();
+  let pending = 0;
+  for (const order of orders.values()) {
+    if (order.status !== 'pending') continue;
+    pending++;
+    ofPending.add(reservations.find(order.reservationId));
+  }
   let paying = 0;
   for (const slot of liveSlots(state)) {
-    const id = state.reservations.id(slot);
-    if (state.reservations.find(id) !== slot) yield `reservation ${id} is not found where it stands`;
-    const isPaying = state.reservations.status(slot) === 'paying';
+    if (!reservations.isFound(slot)) yield `reservation ${reservations.id(slot)} is not found where it stands`;
+    const isPaying = reservations.status(slot) === 'paying';
     if (isPaying) paying++;
-    if (isPaying !== (state.orders.pendingOf(id) !== undefined))
-      yield `reservation ${id} and its order disagree on whether it is being paid`;
+    if (isPaying !== ofPending.has(slot)) yield `reservation ${reservations.id(slot)} and its order disagree on whether it is being paid`;
   }
-  let pending = 0;
-  for (const order of state.orders.values()) if (order.status === 'pending') pending++;
   if (pending !== paying) yield `${pending} orders are pending for ${paying} reservations that are being paid`;
 }
 
 function* checkUsage(state: SaleState): Generator<string> {
+  const { reservations, usage } = state;
   const { per_user_limit, active_holds_per_user } = state.terms!;
-  const live = new Map<UserRef, Usage>();
+  const live = new UsageTable();
   for (const slot of heldSlots(state)) {
-    const user = state.reservations.user(slot);
-    const { units, holds } = live.get(user) ?? { units: 0, holds: 0 };
-    const more = state.reservations.lines(slot).reduce((sum, { quantity }) => sum + quantity, 0);
-    live.set(user, { units: units + more, holds: holds + 1 });
+    let units = 0;
+    for (let line = 0; line < reservations.lineCount(slot); line++) units += reservations.lineQuantity(slot, line);
+    live.changeByWords(reservations.userWords, slot * WORDS_PER_ID, units, 1);
   }
-  for (const [user, { units, holds }] of live) {
+  for (const { user, own, others: counted } of live.beside(usage)) {
+    const { units, holds } = own;
     // Units bought are in the count and not in the live state; a payment that was late may have taken a user over his limit.
-    if (per_user_limit !== null && state.usage.units(user) < units) yield `user ${user} holds ${units} units, fewer are counted`;
-    if (per_user_limit !== null && units > per_user_limit) yield `user ${user} holds ${units} units, the limit is ${per_user_limit}`;
-    if (active_holds_per_user !== null && state.usage.holds(user) !== holds) yield `user ${user} has ${holds} holds, others are counted`;
-    if (active_holds_per_user !== null && holds > active_holds_per_user) yield `user ${user} has ${holds} holds, too many`;
+    if (per_user_limit !== null && counted.units < units) yield `user ${user()} holds ${units} units, fewer are counted`;
+    if (per_user_limit !== null && units > per_user_limit) yield `user ${user()} holds ${units} units, the limit is ${per_user_limit}`;
+    if (active_holds_per_user !== null && counted.holds !== holds) yield `user ${user()} has ${holds} holds, others are counted`;
+    if (active_holds_per_user !== null && holds > active_holds_per_user) yield `user ${user()} has ${holds} holds, too many`;
   }
-  for (const [user, { holds }] of state.usage.entries()) {
-    if (holds > 0 && !live.has(user)) yield `user ${user} counts ${holds} holds and has none`;
+  for (const { user, own, others: inForce } of usage.beside(live)) {
+    if (own.holds > 0 && inForce.holds === 0) yield `user ${user()} counts ${own.holds} holds and has none`;
   }
 }

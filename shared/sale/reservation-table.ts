@@ -69,6 +69,11 @@ export class ReservationTable {
     return this.#index.find(this.#ids, this.#wanted, 0);
   }
 
+  /** Whether `find` leads to the slot, without making a string of its id. */
+  isFound(slot: number): boolean {
+    return this.#index.find(this.#ids, this.#ids, slot * WORDS_PER_ID) === slot;
+  }
+
   add(reservation: NewReservation): number {
     const slot = this.#takeSlot();
     writeWords(reservation.id, this.#ids, slot * WORDS_PER_ID);
@@ -101,6 +106,11 @@ export class ReservationTable {
 
   user(slot: number): UserRef {
     return readId(this.#users, slot * WORDS_PER_ID) as UserRef;
+  }
+
+  /** Every slot's user as words, `WORDS_PER_ID` each: until something is added. */
+  get userWords(): Int32Array {
+    return this.#users;
   }
 
   /** Whether the user is the reservation's, without making a string of it. */

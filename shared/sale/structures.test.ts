@@ -182,7 +182,13 @@ test('usage is the sum of its changes, and a user without any leaves nothing beh
           expect([table.units(who), table.holds(who)]).toEqual([after.units, after.holds]);
         }
         expect(table.size).toBe(model.size);
-        expect(new Map(table.entries())).toEqual(model);
+        const beside = [...table.beside(table)];
+        expect(new Map(beside.map(({ user: of, own }) => [of(), own]))).toEqual(model);
+        expect(beside.map(({ others }) => others)).toEqual(beside.map(({ own }) => own));
+        const byWords = new UsageTable();
+        const words = Int32Array.of(0, 1, 2, 3, 4);
+        byWords.changeByWords(words, 1, 1, 1);
+        expect([...byWords.beside(table)].map(({ others }) => others)).toEqual([{ units: 0, holds: 0 }]);
       },
     ),
     runs,

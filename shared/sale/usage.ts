@@ -14,6 +14,8 @@ export interface Usage {
   readonly holds: number;
 }
 
+const NOTHING: Usage = { units: 0, holds: 0 };
+
 /**
  * What each user has of a sale with limits: units held or bought, holds in force.
  * A row lives while either is above zero.
@@ -46,24 +48,47 @@ export class UsageTable {
 
   change(user: UserRef, unitsDelta: number, holdsDelta: number): void {
     if (unitsDelta === 0 && holdsDelta === 0) return;
-    let row = this.#find(user);
-    if (row === NONE) row = this.#add();
-    const units = this.#units[row]! + unitsDelta;
-    const holds = this.#holds[row]! + holdsDelta;
-    assert(units >= 0, `user ${user} would have ${units} units`);
-    assert(holds >= 0, `user ${user} would have ${holds} holds`);
-    this.#units[row] = units;
-    this.#holds[row] = holds;
-    if (units === 0 && holds === 0) this.#remove(row);
+    this.#changeRow(this.#find(user), unitsDelta, holdsDelta);
   }
 
-  *entries(): Generator<readonly [UserRef, Usage]> {
+  /** The same for the user whose words stand at `words[at .. at + 3]`. */
+  changeByWords(words: Int32Array, at: number, unitsDelta: number, holdsDelta: number): void {
+    if (unitsDelta === 0 && holdsDelta === 0) return;
+    for (let word = 0; word < WORDS_PER_ID; word++) this.#wanted[word] = words[at + word]!;
+    this.#wantedUser = null;
+    this.#changeRow(this.#index.find(this.#users, this.#wanted, 0), unitsDelta, holdsDelta);
+  }
+
+  /** Each user of this table, with what another table has of him. */
+  *beside(other: UsageTable): Generator<{ readonly user: () => UserRef; readonly own: Usage; readonly others: Usage }> {
     const free = new Set<number>();
     for (let row = this.#firstFree; row !== NONE; row = this.#holds[row]!) free.add(row);
     for (let row = 0; row < this.#used; row++) {
       if (free.has(row)) continue;
-      yield [readId(this.#users, row * WORDS_PER_ID) as UserRef, { units: this.#units[row]!, holds: this.#holds[row]! }];
+      const at = row * WORDS_PER_ID;
+      const there = other.#index.find(other.#users, this.#users, at);
+      // A user's name costs more than all else here, and only a fault is told by it.
+      yield {
+        user: () => readId(this.#users, at) as UserRef,
+        own: this.#usage(row),
+        others: there === NONE ? NOTHING : other.#usage(there),
+      };
     }
+  }
+
+  #usage(row: number): Usage {
+    return { units: this.#units[row]!, holds: this.#holds[row]! };
+  }
+
+  #changeRow(found: number, unitsDelta: number, holdsDelta: number): void {
+    const row = found === NONE ? this.#add() : found;
+    const units = this.#units[row]! + unitsDelta;
+    const holds = this.#holds[row]! + holdsDelta;
+    assert(units >= 0, `a user would have ${units} units`);
+    assert(holds >= 0, `a user would have ${holds} holds`);
+    this.#units[row] = units;
+    this.#holds[row] = holds;
+    if (units === 0 && holds === 0) this.#remove(row);
   }
 
   #find(user: UserRef): number {
