@@ -142,6 +142,20 @@ test('a look moves a sale on by a bounded number of events, and the next goes on
   expect(lags.at(-1)).toBe(0);
 });
 
+test('a sale in a rush is left behind by a bounded number of events, until it slows down', async () => {
+  const { world, following } = await followedSale({ limits: { rushEventsMin: 10, followLagEventsMax: 25, followEventsMax: 1_000 } });
+  const lags: number[] = [];
+  for (let look = 0; look < 6; look++) {
+    reserveMany(world, 30 + look * 12, 42 + look * 12);
+    await world.time.pass(260);
+    lags.push(following().lagEvents);
+  }
+  expect(Math.max(...lags)).toBeGreaterThan(20);
+  expect(Math.max(...lags)).toBeLessThanOrEqual(25);
+  await world.time.pass(300);
+  expect(following().lagEvents).toBe(0);
+});
+
 test('a sale that is being loaded for following is handed over with its takeover, not loaded twice', async () => {
   const loads: string[] = [];
   const { world, owner } = await followedSale({
@@ -152,7 +166,7 @@ test('a sale that is being loaded for following is handed over with its takeover
   });
   const third = world.startWriter('c', [P]);
   await world.time.pass(300);
-  expect(third.ownership.following()).toEqual({ sales: 1, lagEvents: 0 });
+  expect(third.ownership.following()).toEqual({ sales: 1, lagEvents: 32 });
   owner.kill();
   reserveMany(world, 30, 60);
   await world.time.pass(100);

@@ -1,4 +1,4 @@
-import type { Partition, SaleNo } from '#schemas/ids.ts';
+import type { Partition, SaleNo, Seq } from '#schemas/ids.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { SaleHead } from '#shared/ledger/ledger.ts';
 import { catchUp, forgetMuch, type HotSale, restoreHotSale } from './hot-sale.ts';
@@ -13,7 +13,7 @@ import type { Limits, WriterPorts } from './ports.ts';
 export interface Follower {
   /**
    * One look at the partitions, those left out being followed no more: sales that are new are loaded, others moved on by
-   * a bounded number of events. Not to be called before the last look has ended. Faults of the ledger are waited out; a bug throws.
+   * a bounded number of events, or left behind by a bounded number while they are in a rush. Not to be called before the last look has ended. Faults of the ledger are waited out; a bug throws.
    */
   readonly look: (partitions: readonly Partition[]) => Promise<void>;
   /** Hands over what is followed of a partition, also what is just being loaded. */
@@ -25,7 +25,7 @@ export interface Follower {
 
 export interface FollowerFigures {
   readonly sales: number;
-  /** Committed and not followed yet, at the last look. */
+  /** Committed and not followed yet, at the last look; all of them while a sale is being loaded. */
   readonly lagEvents: number;
 }
 
@@ -34,6 +34,8 @@ interface Followed {
   /** Rejects with what its load met; undefined where it was gone meanwhile. */
   readonly loading: Promise<HotSale | undefined>;
   lagEvents: number;
+  /** Of the newest event at the last look. */
+  seenSeq: Seq;
 }
 
 export function createFollower({ ledger, log }: Pick<WriterPorts, 'ledger' | 'log'>, limits: Limits): Follower {
@@ -52,7 +54,10 @@ export function createFollower({ ledger, log }: Pick<WriterPorts, 'ledger' | 'lo
     if (sale === undefined) return;
     const isMine = () => followed.get(saleNo) === known;
     known.lagEvents = head.seq - sale.committedSeq;
-    const caughtUp = await catchUp(sale, head, ledger, limits.followEventsMax, isMine);
+    const isRush = head.seq - known.seenSeq >= limits.rushEventsMin;
+    known.seenSeq = head.seq;
+    const eventsMax = isRush ? Math.min(limits.followEventsMax, known.lagEvents - limits.followLagEventsMax) : limits.followEventsMax;
+    const caughtUp = await catchUp(sale, head, ledger, eventsMax, isMine);
     if (!isMine()) return;
     known.lagEvents = head.seq - sale.committedSeq;
     forgetMuch(sale, limits.rememberedEventsMax);
@@ -64,14 +69,15 @@ export function createFollower({ ledger, log }: Pick<WriterPorts, 'ledger' | 'lo
     );
   }
 
-  async function load({ partition, saleNo, saleId }: SaleHead): Promise<void> {
+  async function load({ partition, saleNo, saleId, seq }: SaleHead): Promise<void> {
     const loading = ledger
       .loadSale(partition, saleId)
       .then((loaded) => (loaded?.kind === 'loaded' ? restoreHotSale(partition, loaded) : undefined));
-    const entry = { partition, loading, lagEvents: 0 };
+    const entry: Followed = { partition, loading, lagEvents: seq, seenSeq: seq };
     followed.set(saleNo, entry);
     try {
       const sale = await loading;
+      entry.lagEvents = 0;
       if (sale !== undefined && !sale.isPast) return;
       if (followed.get(saleNo) === entry) followed.delete(saleNo);
     } catch (error) {

@@ -13,6 +13,7 @@ import { openLog, withoutPassword } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
 import { startOperatorServer, type Dependency } from '#shared/telemetry/operator-server.ts';
 import { parseWriterConfig, type WriterConfig } from './config.ts';
+import type { FollowerFigures } from './follower.ts';
 import { createWriterMetrics } from './metrics.ts';
 import { createOwnership, DEFAULT_LEASES, type Ownership, type PartitionStatus } from './ownership.ts';
 import { openLine, type OpenedLine } from './open-line.ts';
@@ -34,6 +35,8 @@ function readConfig(): WriterConfig {
   }
 }
 
+const FOLLOWS_NOTHING: FollowerFigures = { sales: 0, lagEvents: 0 };
+
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const now = () => Date.now() as EpochMs;
 
@@ -47,7 +50,7 @@ async function main(): Promise<void> {
   let readerFault: RetryableFault | TerminalFault | undefined;
   let stopping = false;
   const status = (): readonly PartitionStatus[] => ownership?.status() ?? [];
-  const writerMetrics = createWriterMetrics(metrics, status);
+  const writerMetrics = createWriterMetrics(metrics, status, () => ownership?.following() ?? FOLLOWS_NOTHING);
 
   const ledger = createWriterLedger({
     databaseUrl: config.databaseUrl,

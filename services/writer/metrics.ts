@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
+import type { FollowerFigures } from './follower.ts';
 import type { Observer } from './observer.ts';
 import type { PartitionStatus } from './ownership.ts';
 
@@ -9,8 +10,12 @@ export interface WriterMetrics {
   readonly setLag: (partition: number, records: number) => void;
 }
 
-/** The writer's figures. `status` is asked at each scrape. */
-export function createWriterMetrics(metrics: Metrics, status: () => readonly PartitionStatus[]): WriterMetrics {
+/** The writer's figures. `status` and `following` are asked at each scrape. */
+export function createWriterMetrics(
+  metrics: Metrics,
+  status: () => readonly PartitionStatus[],
+  following: () => FollowerFigures,
+): WriterMetrics {
   const registers = [metrics];
   const decisions = new Counter({
     name: 'firstcome_decisions_total',
@@ -88,6 +93,22 @@ export function createWriterMetrics(metrics: Metrics, status: () => readonly Par
       },
     });
   };
+  new Gauge({
+    name: 'firstcome_writer_followed_sales',
+    help: 'Sales of partitions in standby that are kept in memory, or being loaded for it.',
+    registers,
+    collect() {
+      this.set(following().sales);
+    },
+  });
+  new Gauge({
+    name: 'firstcome_writer_follow_lag_events',
+    help: 'Events of followed sales that were committed and not followed at the last look: what a takeover has to catch up with.',
+    registers,
+    collect() {
+      this.set(following().lagEvents);
+    },
+  });
   perPartition('firstcome_writer_queue_records', 'Records read from the line and not decided yet.', ({ figures }) => figures.queueRecords);
   perPartition('firstcome_writer_epoch', 'The epoch under which the partition is owned.', ({ epoch }) => epoch);
   perPartition('firstcome_writer_next_offset', 'The next offset to decide.', ({ figures }) => figures.nextOffset);

@@ -56,8 +56,15 @@ export interface Limits {
   readonly unpublishedBatchesMax: number;
   /** How often the sales of partitions that others own are looked at. */
   readonly followEveryMs: number;
-  /** By about so many events each of them is moved on at a look, so that a standby does not take a core from the owner during a rush. */
+  /** By about so many events each of them is moved on at a look. */
   readonly followEventsMax: number;
+  /** A sale that moved by more than this between two looks is in a rush. */
+  readonly rushEventsMin: number;
+  /**
+   * So far a sale in a rush may be left behind, because its owner needs the processor more: what is caught up with
+   * while an owner's lease runs out, or at the takeover itself in about half a second.
+   */
+  readonly followLagEventsMax: number;
   /** How far a record's broker time may be ahead of the own clock. */
   readonly clockAheadMsMax: number;
 }
@@ -76,5 +83,7 @@ export const DEFAULT_LIMITS: Limits = {
   unpublishedBatchesMax: 512,
   followEveryMs: 250,
   followEventsMax: 20_000,
+  rushEventsMin: 1_000,
+  followLagEventsMax: 50_000,
   clockAheadMsMax: 60_000,
 };
