@@ -59,7 +59,12 @@ export interface SimAnswer {
 }
 
 const USER_REF_SECRET = 'simulated';
-export const refOf = (user: string): UserRef => userRef(USER_REF_SECRET, user);
+const refs = new Map<string, UserRef>();
+export function refOf(user: string): UserRef {
+  let ref = refs.get(user);
+  if (ref === undefined) refs.set(user, (ref = userRef(USER_REF_SECRET, user)));
+  return ref;
+}
 const beatMs = 25;
 const waitersMax = 10_000;
 

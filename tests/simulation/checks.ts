@@ -55,6 +55,7 @@ export function createChecks(getWorld: () => World): Checks {
     for (let place = indexed.get(saleNo) ?? 0; place < log.length; place++) {
       const event = JSON.parse(log[place]!.leaf) as Event;
       countEvent(event);
+      if (event.type === 'checkout.requested') checkMethod(saleNo, event);
       const key = keyDecidedBy(event);
       if (key === null) continue;
       if (decisions.has(key))
@@ -62,6 +63,19 @@ export function createChecks(getWorld: () => World): Checks {
       else decisions.set(key, event as Decision);
     }
     indexed.set(saleNo, log.length);
+  }
+
+  /** What is to be charged is kept beside the event, in the order's row alone. */
+  function checkMethod(saleNo: SaleNo, { order_id, offset, sale_id }: Extract<Event, { type: 'checkout.requested' }>): void {
+    const { ledger, line } = getWorld();
+    const asked = parseCommand(line.records(ledger.lines.get(sale_id)!.partition)[offset]!.value);
+    const order = ledger.orders.get(order_id);
+    const method = asked.ok && asked.command.type === 'checkout.request' ? asked.command.payment_method_id : null;
+    if (order?.saleNo !== saleNo || order.paymentMethodId !== method)
+      violated(
+        'an order is paid as its buyer said',
+        `order ${order_id} has ${String(order?.paymentMethodId)}, asked was ${String(method)}`,
+      );
   }
 
   /** I1 and I2, from the rows. */

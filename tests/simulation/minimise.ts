@@ -1,6 +1,6 @@
 import type { FaultId } from './faults.ts';
 import type { Plan } from './plan.ts';
-import { runPlan, type RunResult, type Violation } from './run.ts';
+import { runPlan, type RunOptions, type RunResult, type Violation } from './run.ts';
 
 /** What of a run is kept: acts of its plan and faults of its calls. With the seed it is the whole run. */
 export interface Kept {
@@ -8,8 +8,12 @@ export interface Kept {
   readonly faults: readonly FaultId[];
 }
 
-/** Runs at most; a small trace soon is worth more than the smallest late. */
-const runsMax = 400;
+export interface MinimiseOptions extends Pick<RunOptions, 'calmMsMax'> {
+  /** A small trace soon is worth more than the smallest late. */
+  readonly runsMax: number;
+}
+
+const ENOUGH: MinimiseOptions = { runsMax: 400 };
 
 export function reduced(plan: Plan, kept: Kept): Plan {
   const acts = new Set(kept.acts);
@@ -22,7 +26,8 @@ export function reduced(plan: Plan, kept: Kept): Plan {
  *
  * @param failed the run that showed it
  */
-export async function minimise(plan: Plan, failed: RunResult, violation: Violation): Promise<Kept> {
+export async function minimise(plan: Plan, failed: RunResult, violation: Violation, options = ENOUGH): Promise<Kept> {
+  const { runsMax } = options;
   let runs = 0;
   const parts = [...plan.acts.map(({ id }) => ({ act: id })), ...new Set(failed.fired)].map((part) => part);
   type Part = (typeof parts)[number];
@@ -34,7 +39,7 @@ export async function minimise(plan: Plan, failed: RunResult, violation: Violati
     if (runs >= runsMax) return false;
     runs += 1;
     const kept = keptOf(of);
-    const { violation: found } = await runPlan(reduced(plan, kept), { only: new Set(kept.faults) });
+    const { violation: found } = await runPlan(reduced(plan, kept), { ...options, only: new Set(kept.faults) });
     return found?.rule === violation.rule;
   };
 

@@ -54,10 +54,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   { name: 'what the ledger answered is not learned', file: DECIDE_BATCH, from: 'learn(sale.state, known);', to: '' },
   {
-    name: 'a repetition is not answered',
+    name: 'a repetition is answered by the newest event',
     file: DECIDE_BATCH,
-    from: "if (replyTo !== undefined && answer.kind !== 'nothing')",
-    to: "if (replyTo !== undefined && answer.kind === 'event' && !replyTo.endsWith('1'))",
+    from: "seq: answer.kind === 'event' ? answer.event.seq : answer.seq,",
+    to: "seq: answer.kind === 'event' ? answer.event.seq : (seqOf(own.state) as Seq),",
   },
   {
     name: 'payment methods of two checkouts in a batch are mixed up',
@@ -187,12 +187,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'shared/http/await-decision.ts',
     from: 'if (decision.fingerprint !== waiter.expected.fingerprint)',
     to: 'if (decision.fingerprint === waiter.expected.fingerprint && decision.leaf === undefined)',
-  },
-  {
-    name: 'a lost reply is never looked for',
-    file: 'shared/http/await-decision.ts',
-    from: 'if (due.length > 0) void sweep(due);',
-    to: '',
   },
   {
     name: 'of two bodies the note decides',
