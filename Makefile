@@ -16,6 +16,7 @@ help:
 	@echo 'make check         types, lint, format, boundaries, dead code, generated files'
 	@echo 'make check-deploy  Dockerfile and compose file'
 	@echo 'make mutation      whether the tests of the core notice each change of it (long; docs/MUTATIONS.md)'
+	@echo 'make chaos         faults on the real stack (ROUNDS=n FROM=seed ONLY=fault)'
 	@echo 'make bench         the measurements of bench/, side by side'
 
 bootstrap:
@@ -35,6 +36,9 @@ demo: up
 
 bench: bootstrap
 	@$(NODE) bench/main.ts
+
+chaos: bootstrap
+	@$(NODE) tests/chaos/main.ts --rounds "$(ROUNDS)" --from "$(FROM)" --only "$(ONLY)"
 
 check: bootstrap
 	@$(NODE) tests/check.ts

@@ -18,14 +18,27 @@ export function brokersOf(layout: Layout): string {
 }
 
 /** server.properties of a broker that is alone and shares two cores with everything else. */
-export function serverProperties({ port, controllerPort, data }: { port: number; controllerPort: number; data: string }): string {
+export function serverProperties({
+  port,
+  controllerPort,
+  data,
+  proxied = [],
+}: {
+  port: number;
+  controllerPort: number;
+  data: string;
+  proxied?: Layout['kafkaProxied'];
+}): string {
+  // A broker tells its clients where it is, and they go there: whoever comes through a proxy must be told the proxy's port.
+  const further = proxied.map((_, index) => `PROXIED${index}`);
+  const at = (ports: readonly number[]): string => further.map((name, index) => `,${name}://127.0.0.1:${ports[index]!}`).join('');
   const settings: Readonly<Record<string, string | number | boolean>> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${at(proxied.map(({ listen }) => listen))}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}${at(proxied.map(({ advertised }) => advertised))}`,
+    'listener.security.protocol.map': ['PLAINTEXT', 'CONTROLLER', ...further].map((name) => `${name}:PLAINTEXT`).join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': data,
@@ -74,7 +87,7 @@ function folderOf(context: StackContext): string {
   return join(context.serversHome, 'kafka');
 }
 
-function dataOf(context: StackContext): string {
+export function kafkaDataOf(context: StackContext): string {
   return join(folderOf(context), 'data');
 }
 
@@ -148,7 +161,7 @@ export function javaProgram(environment: Readonly<Record<string, string | undefi
 }
 
 function formatData(context: StackContext): void {
-  const data = dataOf(context);
+  const data = kafkaDataOf(context);
   if (existsSync(join(data, 'meta.properties'))) return;
   ownFolder(data, context.user);
   try {
@@ -244,7 +257,12 @@ export const kafka: Part = {
     writeFor(
       user,
       propertiesOf(context),
-      serverProperties({ port: layout.ports.kafka, controllerPort: layout.ports['kafka-controller'], data: dataOf(context) }),
+      serverProperties({
+        port: layout.ports.kafka,
+        controllerPort: layout.ports['kafka-controller'],
+        data: kafkaDataOf(context),
+        proxied: layout.kafkaProxied,
+      }),
     );
     mkdirSync(folderOf(context), { recursive: true });
     writeFor(

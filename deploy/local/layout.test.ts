@@ -23,6 +23,16 @@ test.each([
   ['an absolute folder stays as it is', { FIRSTCOME_HOME: '/tmp/other' }, { home: '/tmp/other' }],
   ['parts are separated by commas', { STACK_ONLY: 'servers, writer' }, { only: ['servers', 'writer'] }],
   ['an empty value counts as absent', { STACK_ONLY: '', PORT_OFFSET: '' }, { only: undefined, portOffset: 0 }],
+  [
+    'proxies of Kafka',
+    { KAFKA_PROXIED: '1:2,3:4' },
+    {
+      kafkaProxied: [
+        { listen: 1, advertised: 2 },
+        { listen: 3, advertised: 4 },
+      ],
+    },
+  ],
   ['tokens wanted: everybody is limited', { AUTH_MODE: 'jwt' }, { limitLoopback: true }],
   ['unless said otherwise', { AUTH_MODE: 'jwt', GATEWAY_LIMIT_LOOPBACK: 'false' }, { limitLoopback: false }],
 ])('%s', (_name, environment, expected) => {

@@ -36,6 +36,8 @@ export interface Layout {
   readonly authMode: 'dev' | 'jwt';
   /** Whether clients on this machine are held to the request limits too. */
   readonly limitLoopback: boolean;
+  /** Further listeners of Kafka's, for clients that come through a proxy: where it listens, and where it says that it is. */
+  readonly kafkaProxied: readonly { readonly listen: number; readonly advertised: number }[];
   /** Names of parts to start, `servers` for the four servers; undefined: all. */
   readonly only: readonly string[] | undefined;
 }
@@ -47,6 +49,11 @@ const schema = z.object({
   LINE_PARTITIONS: linePartitions,
   AUTH_MODE: z.enum(['dev', 'jwt']).default('dev').describe('dev or jwt'),
   GATEWAY_LIMIT_LOOPBACK: flag.optional(),
+  KAFKA_PROXIED: z
+    .string()
+    .regex(/^\d{1,5}:\d{1,5}(,\d{1,5}:\d{1,5})*$/, 'is not a list of pairs of ports')
+    .optional()
+    .describe('pairs of ports such as 9201:9301, separated by commas: where Kafka listens, and where its clients find it'),
   STACK_ONLY: z.string().optional().describe('names of parts, separated by commas; `servers` means the four servers'),
 });
 
@@ -66,6 +73,10 @@ export function layoutOf(environment: Environment, root: string): Layout {
     linePartitions: values.LINE_PARTITIONS,
     authMode: values.AUTH_MODE,
     limitLoopback: values.GATEWAY_LIMIT_LOOPBACK ?? values.AUTH_MODE === 'jwt',
+    kafkaProxied: (values.KAFKA_PROXIED?.split(',') ?? []).map((pair) => {
+      const [listen, advertised] = pair.split(':').map(Number);
+      return { listen: listen!, advertised: advertised! };
+    }),
     only: values.STACK_ONLY?.split(',').map((name) => name.trim()),
   };
 }

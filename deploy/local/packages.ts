@@ -59,6 +59,26 @@ const TOOLS: readonly Tool[] = [
   },
 ];
 
+/** Moves the clock of a program that is started under it. Only the tests of wrong clocks want it. */
+const FAKETIME: Tool = {
+  name: 'libfaketime',
+  apt: 'libfaketime',
+  brew: 'libfaketime',
+  dnf: 'libfaketime',
+  lacking: () => (faketimeLibrary() === null ? 'not found' : null),
+};
+
+function faketimeLibrary(): string | null {
+  const folders = [...['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime`), '/usr/lib64/faketime'];
+  return folders.map((folder) => join(folder, 'libfaketime.so.1')).find(existsSync) ?? null;
+}
+
+/** The library to preload; installed where that needs no password. Throws StackFailure that says what to type. */
+export function ensureFaketime(layout: Layout, say: (line: string) => void): string {
+  ensureTools([FAKETIME], layout, say);
+  return faketimeLibrary()!;
+}
+
 export interface ToolState {
   readonly name: string;
   readonly lacking: string | null;
@@ -84,7 +104,11 @@ function installCommand(tools: readonly Tool[]): string {
  * throws StackFailure that says the one command to type.
  */
 export function ensurePackages(layout: Layout, say: (line: string) => void): void {
-  const missing = TOOLS.filter((tool) => tool.lacking(layout) !== null);
+  ensureTools(TOOLS, layout, say);
+}
+
+function ensureTools(tools: readonly Tool[], layout: Layout, say: (line: string) => void): void {
+  const missing = tools.filter((tool) => tool.lacking(layout) !== null);
   if (missing.length === 0) return;
   const named = missing.map((tool) => `${tool.name} (${tool.lacking(layout) ?? ''})`).join(', ');
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {

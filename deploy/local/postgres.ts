@@ -109,7 +109,7 @@ function linkLibraries(folder: string): void {
   }
 }
 
-function dataOf(context: StackContext): string {
+export function postgresDataOf(context: StackContext): string {
   return join(context.serversHome, 'postgres', 'data');
 }
 
@@ -118,7 +118,7 @@ function as(context: StackContext): { uid?: number; gid?: number } {
 }
 
 function createCluster(context: StackContext, { initdb }: Binaries): void {
-  const data = dataOf(context);
+  const data = postgresDataOf(context);
   const folder = mkdtempSync(join(tmpdir(), 'firstcome-'));
   const passwordFile = join(folder, 'password');
   try {
@@ -201,7 +201,7 @@ export const postgres: Part = {
   async prepare(context) {
     ownFolder(join(context.serversHome, 'postgres'), context.user);
     const binaries = binariesOf(context);
-    const data = dataOf(context);
+    const data = postgresDataOf(context);
     if (!existsSync(join(data, 'PG_VERSION'))) createCluster(context, binaries);
     ownFolder(data, context.user, 0o700);
     const major = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim();
@@ -226,7 +226,7 @@ export const postgres: Part = {
   },
   command: (context) => ({
     file: binariesOf(context).postgres,
-    args: ['-D', dataOf(context)],
+    args: ['-D', postgresDataOf(context)],
     env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
     cwd: '/',
   }),

@@ -41,6 +41,21 @@ test('Kafka makes no topic by itself and needs no second broker', () => {
   expect(copies.filter((line) => !line.endsWith('=1'))).toEqual([]);
 });
 
+test('who comes to Kafka through a proxy is told to go on through it', () => {
+  const proxied = [
+    { listen: 9201, advertised: 9301 },
+    { listen: 9202, advertised: 9302 },
+  ];
+  const properties = serverProperties({ port: 9192, controllerPort: 9194, data: '/d', proxied }).split('\n');
+  expect(properties).toEqual(
+    expect.arrayContaining([
+      'listeners=PLAINTEXT://127.0.0.1:9192,CONTROLLER://127.0.0.1:9194,PROXIED0://127.0.0.1:9201,PROXIED1://127.0.0.1:9202',
+      'advertised.listeners=PLAINTEXT://127.0.0.1:9192,PROXIED0://127.0.0.1:9301,PROXIED1://127.0.0.1:9302',
+      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED0:PLAINTEXT,PROXIED1:PLAINTEXT',
+    ]),
+  );
+});
+
 test('a cluster id never looks like an option', () => {
   expect(clusterIdFrom(Buffer.alloc(16, 0xf8))).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/);
 });

@@ -21,6 +21,7 @@ export interface CallOptions {
   readonly key?: string;
   readonly body?: unknown;
   readonly prefer?: string;
+  readonly withinMs?: number;
 }
 
 export async function call(baseUrl: string, method: string, path: string, options: CallOptions = {}): Promise<Answer> {
@@ -34,7 +35,7 @@ export async function call(baseUrl: string, method: string, path: string, option
   const response = await fetch(baseUrl + path, {
     method,
     headers,
-    signal: AbortSignal.timeout(answerWithinMs),
+    signal: AbortSignal.timeout(options.withinMs ?? answerWithinMs),
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });
   const text = await response.text();

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { brokenInvariants, call, openSale, reserve } from './api.ts';
 import { brokenPromises, sendBuyers } from './buyers.ts';
-import { freeze, gatewayUrl, kill, until, up, writersOf } from './stack.ts';
+import { until } from '../until.ts';
+import { freeze, gatewayUrl, kill, up, writersOf } from './stack.ts';
 
 /**
  * Parts of the running stack are killed and frozen under buyers. What must hold each

@@ -8,7 +8,7 @@ import type { Enqueuer, EventRange, LineReader, LineRecord } from '#shared/line/
 import { createLineReader } from '#shared/line/read-line.ts';
 import { consumeSaleEvents, createEventPublisher } from '#shared/line/sale-events.ts';
 import { deleteTopic, ensureTopic } from '#shared/line/topics.ts';
-import { openProxy, type Proxy } from './proxy.ts';
+import { openProxy, type Proxy } from '../proxy.ts';
 import { testServers } from './setup/servers.ts';
 
 /** The line against a real Kafka: order, places, broker time, backpressure, and what happens when Kafka goes away. */

@@ -5,7 +5,7 @@ import { createAnnouncer } from '#shared/replies/announce.ts';
 import { repliesChannel } from '#shared/replies/format.ts';
 import { createReplyListener } from '#shared/replies/listen.ts';
 import type { Announcer, Reply, ReplyListener } from '#shared/replies/replies.ts';
-import { openProxy, type Proxy } from './proxy.ts';
+import { openProxy, type Proxy } from '../proxy.ts';
 import { testServers } from './setup/servers.ts';
 
 /** Replies through a real Redis, and what happens when it goes away. */
