@@ -35,6 +35,13 @@ module.exports = {
       from: { path: '^(shared|schemas)/', pathNot: tests },
       to: { path: '^(services|deploy|bench|tests)/' },
     },
+    {
+      name: 'services-are-processes',
+      severity: 'error',
+      comment: 'What runs a service starts it; only the simulation takes one apart, to put its parts under virtual time.',
+      from: { path: '^(deploy|tests)/', pathNot: ['^tests/simulation/'] },
+      to: { path: '^services/' },
+    },
     { name: 'schemas-stand-alone', severity: 'error', from: { path: '^schemas/', pathNot: tests }, to: { path: '^shared/' } },
     {
       name: 'core-is-pure',

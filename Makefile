@@ -3,7 +3,7 @@ NODE := node_modules/.bin/node --disable-warning=TimeoutNegativeWarning
 STACK := $(NODE) deploy/local/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down status doctor restart test check check-deploy mutation bench
+.PHONY: help bootstrap demo up down status doctor restart test simulate planted-bugs check check-deploy mutation bench
 
 help:
 	@echo 'make demo          a whole sale on this machine, from a bare checkout to the verified log'
@@ -17,6 +17,8 @@ help:
 	@echo 'make check-deploy  Dockerfile and compose file'
 	@echo 'make mutation      whether the tests of the core notice each change of it (long; docs/MUTATIONS.md)'
 	@echo 'make chaos         faults on the real stack (ROUNDS=n FROM=seed ONLY=fault)'
+	@echo 'make simulate SEEDS=1000 FROM=1   runs in memory with everything going wrong; SEED=42: one of them, step by step'
+	@echo 'make planted-bugs  bugs put in on purpose: the simulation must find each'
 	@echo 'make bench         the measurements of bench/, side by side'
 
 bootstrap:
@@ -39,6 +41,12 @@ bench: bootstrap
 
 chaos: bootstrap
 	@$(NODE) tests/chaos/main.ts --rounds "$(ROUNDS)" --from "$(FROM)" --only "$(ONLY)"
+
+simulate: bootstrap
+	@$(NODE) tests/simulation/main.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --from $(or $(FROM),1))
+
+planted-bugs: bootstrap
+	@$(NODE) tests/simulation/mutants/main.ts
 
 check: bootstrap
 	@$(NODE) tests/check.ts

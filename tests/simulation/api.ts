@@ -1,4 +1,4 @@
-import type { EpochMs, OrderId, Partition, SaleId, UserRef } from '#schemas/ids.ts';
+import type { OrderId, Partition, SaleId, UserRef } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { Outcome } from '#shared/http/answer.ts';
 import { createNotes202, type NoteStore } from '#shared/http/answered-202.ts';
@@ -21,13 +21,13 @@ import { createSaleReads } from '#shared/ledger/read/sales.ts';
 import { ordersChannel, parseOrders, parseReplies, repliesChannel, toReplyTo } from '#shared/replies/format.ts';
 import type { Reply, ReplyListener } from '#shared/replies/replies.ts';
 import { createWaiters } from '#shared/replies/waiters.ts';
-import { createOrderHandler } from '../../services/checkout/create-order.ts';
-import { createOrderReaders } from '../../services/checkout/orders.ts';
-import { checkoutRoutes } from '../../services/checkout/routes.ts';
-import { createReservationHandler } from '../../services/reserve/create-reservation.ts';
-import { createReservationHandlers } from '../../services/reserve/reservations.ts';
-import { reserveRoutes } from '../../services/reserve/routes.ts';
-import { createSaleHandlers } from '../../services/reserve/sales.ts';
+import { createOrderHandler } from '#services/checkout/create-order.ts';
+import { createOrderReaders } from '#services/checkout/orders.ts';
+import { checkoutRoutes } from '#services/checkout/routes.ts';
+import { createReservationHandler } from '#services/reserve/create-reservation.ts';
+import { createReservationHandlers } from '#services/reserve/reservations.ts';
+import { reserveRoutes } from '#services/reserve/routes.ts';
+import { createSaleHandlers } from '#services/reserve/sales.ts';
 import { createLineEnqueuer } from './enqueuer.ts';
 import { createProcess, type SimProcess } from './process.ts';
 import { createReads } from './reads.ts';
@@ -151,13 +151,13 @@ export function startApi(world: World, name: string): SimApi {
       ...(request.prefer === null ? {} : { prefer: request.prefer }),
     };
     const exchange: Exchange = {
-      request: { headers } as Exchange['request'],
+      request: Object.assign(Object.create(null) as Exchange['request'], { headers }),
       path,
       params: found.params,
       query: new URLSearchParams(query),
       requestId: `${name}-${String(requests)}`,
       traceparent: `00-${String(requests).padStart(32, '0')}-${'1'.repeat(16)}-00`,
-      receivedAt: now() as EpochMs,
+      receivedAt: now(),
       caller: found.route.scopes.length === 0 ? null : { userId: request.user, ref: refOf(request.user), scopes: [request.scope] },
       body: request.body,
     };

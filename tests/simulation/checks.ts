@@ -1,5 +1,5 @@
 import type { Event } from '#schemas/event.ts';
-import type { EpochMs, Offset, Partition, ReservationId, SaleId, SaleNo, Seq } from '#schemas/ids.ts';
+import type { Offset, Partition, SaleId, SaleNo, Seq } from '#schemas/ids.ts';
 import { requestKey } from '#shared/ids/derive.ts';
 import type { Batch } from '#shared/ledger/ledger.ts';
 import { parseCommand } from '#shared/line/parse-command.ts';
@@ -157,7 +157,7 @@ export function createChecks(getWorld: () => World): Checks {
       if (status < 300 && body['id'] !== key) wrong('which is another reservation');
       if (status === 201 && decision.type === 'reservation.created' && shownItems(body['items']) !== shownItems(decision.items))
         wrong('with other items');
-      if (status === 200 && getWorld().ledger.reservations.get(key as ReservationId) === undefined) wrong('and there is none');
+      if (status === 200 && getWorld().ledger.reservations.get(key) === undefined) wrong('and there is none');
       return;
     }
     const refusal = decision.type === 'request.rejected' ? decision.reason : null;
@@ -290,7 +290,7 @@ function replayed({ ledger, line }: World, saleId: SaleId): string[] {
     const scheduled = ledger.logOf(otherNo)[0];
     if (other !== saleId && on === partition && scheduled !== undefined) others.set(other, scheduled.event.offset);
   }
-  const replay = replaySale({ saleId, firstOffset: first.event.offset, firstAt: first.event.at as EpochMs, others });
+  const replay = replaySale({ saleId, firstOffset: first.event.offset, firstAt: first.event.at, others });
   let seq = 0 as Seq | 0;
   for (const record of line.records(partition).slice(first.event.offset, ledger.partitions.get(partition)!.nextOffset)) {
     for (const { leaf } of replay.take(record, parseCommand(record.value))) {

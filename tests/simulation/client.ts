@@ -54,10 +54,8 @@ export function createClients(world: World, { someApi, startMs, answered }: Clie
     if (api === undefined) return null;
     const answer = await Promise.race([api.ask(request), pause(patienceMs).then(() => null)]);
     if (answer !== null && faults.next('api answer') === 'lost') return null;
-    note(
-      'client',
-      `${request.user} ${request.method} ${request.path} ${request.key ?? ''} -> ${answer === null ? 'no answer' : `${String(answer.status)} ${answer.code ?? ''} ${String(answer.body['status'] ?? '')}`}`,
-    );
+    const told = answer === null ? 'no answer' : `${String(answer.status)} ${answer.code ?? statusIn(answer)}`;
+    note('client', `${request.user} ${request.method} ${request.path} ${request.key ?? ''} -> ${told}`);
     return answer;
   }
 
@@ -134,6 +132,7 @@ export function createClients(world: World, { someApi, startMs, answered }: Clie
   };
 }
 
+const statusIn = ({ body }: SimAnswer): string => (typeof body['status'] === 'string' ? body['status'] : '');
 const isQueued = (answer: SimAnswer | undefined): boolean => answer?.status === 202;
 
 /** Of the decision or of the place in the line that an answer names. */
@@ -142,9 +141,10 @@ function offsetIn(answer: SimAnswer): number | null {
   return queue?.offset ?? null;
 }
 
-function isFinal(act: RequestAct, { status, code, body }: SimAnswer): boolean {
+function isFinal(act: RequestAct, answer: SimAnswer): boolean {
+  const { status, code } = answer;
   if (status === 503) return false;
-  const stands = String(body['status']);
+  const stands = statusIn(answer);
   // What it is about may not be decided yet: the sale, or the reservation that is still on its way.
   if (status === 404) return act.kind === 'checkout' || act.kind === 'cancel';
   if (act.kind === 'checkout') return status !== 202 && !(status === 200 && stands === 'pending');

@@ -45,6 +45,8 @@ const CALL_FAULTS = {
   'scheduler produce': ['fails', 'unknown', 'late', 'killed in flight'],
 } as const;
 
+/** What a process asks. */
+export type Server = 'ledger' | 'line' | 'redis' | 'gateway';
 export type CallName = keyof typeof CALL_FAULTS;
 export type How = (typeof CALL_FAULTS)[CallName][number];
 

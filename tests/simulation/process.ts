@@ -1,6 +1,6 @@
 import type { EpochMs } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
-import type { CallName, How } from './faults.ts';
+import type { CallName, How, Server } from './faults.ts';
 import type { World } from './world.ts';
 
 /**
@@ -24,8 +24,6 @@ export interface SimProcess {
   /** Told when it is killed. */
   readonly onKill: (told: () => void) => void;
 }
-
-export type Server = 'ledger' | 'line' | 'redis' | 'gateway';
 
 const FAULT_CODES: Record<Server, string> = {
   ledger: 'ledger_unavailable',

@@ -292,8 +292,8 @@ function unfinished(world: World, clients: Clients, books: MemoryBooks, allPubli
         .join(', ')}`,
     );
   for (let partition = 0 as Partition; partition < plan.partitions; partition++) {
-    const next = ledger.partitions.get(partition as Partition)?.nextOffset ?? 0;
-    const end = line.records(partition as Partition).length;
+    const next = ledger.partitions.get(partition)?.nextOffset ?? 0;
+    const end = line.records(partition).length;
     if (next < end) left.push(`line ${String(partition)} is decided up to ${String(next)} of ${String(end)}`);
   }
   for (const [saleId, { saleNo }] of ledger.lines)

@@ -1,6 +1,6 @@
 import { epochMs } from '#shared/proof/utc.ts';
 import { encodeCommand } from '#shared/line/encode.ts';
-import { runSchedule } from '../../services/scheduler/schedule.ts';
+import { runSchedule } from '#services/scheduler/schedule.ts';
 import { createLineEnqueuer } from './enqueuer.ts';
 import { silentLog } from './payment.ts';
 import { createProcess, type SimProcess } from './process.ts';

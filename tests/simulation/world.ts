@@ -1,12 +1,11 @@
 import type { EpochMs, Offset, Partition, RequestKey, SaleId, SaleNo, Seq } from '#schemas/ids.ts';
 import type { LineRecord } from '#shared/line/line.ts';
-import { emptyBook, type Book } from '../../services/gateway-sim/book.ts';
-import { createMemoryDatabase, type MemoryDatabase } from '../../services/writer/testing/memory-database.ts';
-import { createVirtualTime, type VirtualTime } from '../../services/writer/testing/virtual-time.ts';
+import { emptyBook, type Book } from '#services/gateway-sim/book.ts';
+import { createMemoryDatabase, type MemoryDatabase } from '#services/writer/testing/memory-database.ts';
+import { createVirtualTime, type VirtualTime } from '#services/writer/testing/virtual-time.ts';
 import { chanceAt, createChance, type Chance } from './chance.ts';
-import type { CallName, FaultSource } from './faults.ts';
+import type { CallName, FaultSource, Server } from './faults.ts';
 import type { Plan } from './plan.ts';
-import type { Server } from './process.ts';
 
 /** The servers of a run, in memory, and the time and the chance that everything in it obeys. */
 export interface World {

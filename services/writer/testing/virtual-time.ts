@@ -1,6 +1,6 @@
 import type { EpochMs } from '#schemas/ids.ts';
 
-/** Time that stands still until a test moves it, and chance that repeats itself. */
+/** Time that stands still until a test moves it. */
 export interface VirtualTime {
   readonly now: () => EpochMs;
   readonly schedule: (ms: number, run: () => void) => () => void;
@@ -75,15 +75,4 @@ function pop(heap: Timer[]): void {
     place = child;
   }
   heap[place] = last;
-}
-
-/** Numbers in [0, 1) that depend on the seed only (mulberry32). */
-export function seededChance(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

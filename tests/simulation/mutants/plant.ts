@@ -12,7 +12,7 @@ export function plantBug(name: string): void {
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       if (url !== target) return loaded;
-      const source = String(loaded.source);
+      const source = Buffer.from(loaded.source as Uint8Array).toString();
       const places = source.split(mutant.from).length - 1;
       if (places !== 1)
         throw new Error(`planted bug "${name}": its text stands ${String(places)} times in ${fileURLToPath(target)}; mend mutants.ts`);
