@@ -38,7 +38,7 @@ interface Followed {
   seenSeq: Seq;
 }
 
-export function createFollower({ ledger, log }: Pick<WriterPorts, 'ledger' | 'log'>, limits: Limits): Follower {
+export function createFollower({ ledger, log, schedule }: Pick<WriterPorts, 'ledger' | 'log' | 'schedule'>, limits: Limits): Follower {
   const followed = new Map<SaleNo, Followed>();
   /** Sales that cannot be followed: whoever takes one over says why, and halts where it has to. */
   const refused = new Set<SaleNo>();
@@ -72,7 +72,7 @@ export function createFollower({ ledger, log }: Pick<WriterPorts, 'ledger' | 'lo
   async function load({ partition, saleNo, saleId, seq }: SaleHead): Promise<void> {
     const loading = ledger
       .loadSale(partition, saleId)
-      .then((loaded) => (loaded?.kind === 'loaded' ? restoreHotSale(partition, loaded) : undefined));
+      .then((loaded) => (loaded?.kind === 'loaded' ? restoreHotSale(partition, loaded, schedule) : undefined));
     const entry: Followed = { partition, loading, lagEvents: seq, seenSeq: seq };
     followed.set(saleNo, entry);
     try {

@@ -6,9 +6,10 @@ import { readLeaf } from '#shared/proof/read-leaf.ts';
 import { checkInvariants } from '#shared/sale/check-invariants.ts';
 import { follow } from '#shared/sale/follow.ts';
 import { forget } from '#shared/sale/learn.ts';
-import { restore } from '#shared/sale/restore.ts';
+import { restoreInParts } from '#shared/sale/restore.ts';
 import { isSettled, seqOf, type SaleState } from '#shared/sale/state.ts';
 import type { KeyFilter } from './key-filter.ts';
+import type { WriterPorts } from './ports.ts';
 
 /** A sale in memory, ahead of the ledger by the batches under way. */
 export interface HotSale {
@@ -29,9 +30,16 @@ export interface HotSale {
   usedAt: number;
 }
 
-/** TerminalFault `ledger_inconsistent` where the sale breaks an invariant. */
-export function restoreHotSale(partition: Partition, loaded: LoadedSale): HotSale {
-  const state = restore(loaded.snapshot);
+/**
+ * TerminalFault `ledger_inconsistent` where the sale breaks an invariant.
+ *
+ * @param schedule lets others go on in between: a million holds take seconds, and the leases of other partitions are to be renewed
+ */
+export async function restoreHotSale(partition: Partition, loaded: LoadedSale, schedule: WriterPorts['schedule']): Promise<HotSale> {
+  const restoring = restoreInParts(loaded.snapshot);
+  let part = restoring.next();
+  for (; part.done !== true; part = restoring.next()) await new Promise<void>((resolve) => schedule(0, resolve));
+  const state = part.value;
   const violated = checkInvariants(state);
   if (violated.length > 0) {
     throw new TerminalFault(

@@ -80,7 +80,7 @@ interface UnderWay {
 export function beginTenure(position: Position, ports: WriterPorts, limits: Limits, followed: Promise<readonly HotSale[]>): Tenure {
   const { partition, epoch } = position;
   const { ledger, line } = ports;
-  const sales = createHotSales(partition, ledger, limits.rememberedEventsMax);
+  const sales = createHotSales(partition, ports, limits.rememberedEventsMax);
   const queue = createRecordQueue(
     { recordsMax: limits.queueRecordsMax, bytesMax: limits.queueBytesMax },
     {

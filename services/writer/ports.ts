@@ -61,8 +61,8 @@ export interface Limits {
   /** A sale that moved by more than this between two looks is in a rush. */
   readonly rushEventsMin: number;
   /**
-   * So far a sale in a rush may be left behind, because its owner needs the processor more: what is caught up with
-   * while an owner's lease runs out, or at the takeover itself in about half a second.
+   * So far a sale in a rush may be left behind, because its owner may need the processor more. A standby catches up with
+   * that much while the lease of an owner that is gone runs out, and in less than a second where it was released.
    */
   readonly followLagEventsMax: number;
   /** How far a record's broker time may be ahead of the own clock. */
@@ -82,8 +82,8 @@ export const DEFAULT_LIMITS: Limits = {
   unpublishedEventsMax: 50_000,
   unpublishedBatchesMax: 512,
   followEveryMs: 250,
-  followEventsMax: 20_000,
+  followEventsMax: 50_000,
   rushEventsMin: 1_000,
-  followLagEventsMax: 50_000,
+  followLagEventsMax: 100_000,
   clockAheadMsMax: 60_000,
 };

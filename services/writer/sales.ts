@@ -1,11 +1,11 @@
 import type { Command } from '#schemas/command.ts';
 import type { Partition, SaleId } from '#schemas/ids.ts';
-import type { WriterLedger } from '#shared/ledger/ledger.ts';
 import { EMPTY_HEAD } from '#shared/proof/seal.ts';
 import { isAnswered } from '#shared/sale/learn.ts';
 import { initialState, isSettled, seqOf, statusOf } from '#shared/sale/state.ts';
 import { catchUp, forgetMuch, type HotSale, restoreHotSale } from './hot-sale.ts';
 import { createKeyFilter } from './key-filter.ts';
+import type { WriterPorts } from './ports.ts';
 
 /** The sales of one partition that are in memory: those not settled, and settled ones that something on the line referred to not long ago. */
 export interface HotSales {
@@ -47,7 +47,11 @@ export const settledSalesMax = 16;
 /** Settled sales and sales without a schedule that may be in memory before it is tidied. */
 const strayMax = 100;
 
-export function createHotSales(partition: Partition, ledger: WriterLedger, rememberedEventsMax: number): HotSales {
+export function createHotSales(
+  partition: Partition,
+  { ledger, schedule }: Pick<WriterPorts, 'ledger' | 'schedule'>,
+  rememberedEventsMax: number,
+): HotSales {
   const sales = new Map<SaleId, HotSale>();
   let used: HotSale | undefined;
   let uses = 0;
@@ -74,7 +78,7 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
         } else {
           cold++;
           const loaded = await ledger.loadSale(partition, head.saleId);
-          if (loaded?.kind === 'loaded') take(restoreHotSale(partition, loaded));
+          if (loaded?.kind === 'loaded') take(await restoreHotSale(partition, loaded, schedule));
         }
       }
       return { warm, cold, caughtUpEvents };
@@ -90,7 +94,7 @@ export function createHotSales(partition: Partition, ledger: WriterLedger, remem
     async load(saleId) {
       const loaded = await ledger.loadSale(partition, saleId);
       if (loaded === null) return undefined;
-      if (loaded.kind === 'loaded') return take(restoreHotSale(partition, loaded));
+      if (loaded.kind === 'loaded') return take(await restoreHotSale(partition, loaded, schedule));
       const unborn: HotSale = {
         saleNo: loaded.saleNo,
         saleId,
