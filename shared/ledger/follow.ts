@@ -6,7 +6,7 @@ import type { SaleHead } from './ledger.ts';
 import { leafPage, type LeafPageRow, type UnsettledHeadRow, unsettledHeads as unsettledHeadsStatement } from './sql/follow.ts';
 
 /** Events of a page: few enough that whoever applies them in one go is not away for long. */
-const PAGE_EVENTS_MAX = 2_000;
+const PAGE_EVENTS_MAX = 500;
 
 /** See WriterLedger. */
 export function unsettledHeads(pool: Pool, partitions: readonly Partition[]): Promise<readonly SaleHead[]> {
