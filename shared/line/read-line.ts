@@ -25,6 +25,10 @@ const fetchBytesMax = 4 * 1024 * 1024;
 /** Above the largest request of an enqueuer, so that each fetch can make progress on each partition. */
 const fetchPartitionBytesMax = 1024 * 1024;
 const fetchOneMsMax = 5_000;
+/** The broker answers a fetch after `maxWaitMs`, records or not. Without any answer for so long the connection is dead, whatever the system says of it. */
+const silentMsMax = 3_000;
+/** The answer may lie there already: this process may have been too busy, or stopped, to read it. */
+const silentGraceMs = 200;
 const restartMs = 500;
 /** So long the reader tries to get back into its group before it gives up. */
 const awayMsMax = 120_000;
@@ -92,8 +96,9 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   async function run(onLost: (error: Error) => void): Promise<void> {
     let lost: Error | null = null;
     const kafka = createKafka(options, {
-      requestTimeout: 10_000,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+      requestTimeout: silentMsMax,
+      // The library tries again on the connection it has, which is the one that does not answer.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 1 },
       onLibraryLog: (message, fields) => {
         // Nothing else tells that an offset is out of range before the next record comes, which may be never.
         const { partition } = fields as { partition?: Partition };
@@ -117,6 +122,26 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     });
     consumer = mine;
     fetchingFrom.clear();
+    /** By broker: calls off the watch over the fetch that is under way. */
+    const watches = new Map<number, () => void>();
+    const abandon = (): void => {
+      if (consumer !== mine || !joined) return;
+      mine.disconnect().catch(() => undefined);
+      onLost(new Error(`no answer to a fetch within ${silentMsMax} ms`));
+    };
+    const watch = (broker: number): void => {
+      watches.get(broker)?.();
+      watches.set(
+        broker,
+        afterMs(silentMsMax, () => {
+          watches.set(broker, afterMs(silentGraceMs, abandon));
+        }),
+      );
+    };
+    const stopWatching = (): void => {
+      for (const callOff of watches.values()) callOff();
+      watches.clear();
+    };
     // The listeners run synchronously: everything is paused before the library can start its first fetch.
     mine.on(mine.events.GROUP_JOIN, ({ payload }) => {
       if (consumer !== mine) return;
@@ -129,12 +154,18 @@ export function createLineReader(options: LineReaderOptions): LineReader {
       }
     });
     mine.on(mine.events.FETCH_START, ({ payload }) => {
-      if (consumer === mine) chooseQuiet(payload.nodeId);
+      if (consumer !== mine) return;
+      chooseQuiet(payload.nodeId);
+      watch(payload.nodeId);
     });
     mine.on(mine.events.FETCH, ({ payload }) => {
+      watches.get(payload.nodeId)?.();
       if (consumer === mine) fetchingFrom.delete(payload.nodeId);
     });
+    mine.on(mine.events.REBALANCING, stopWatching);
+    mine.on(mine.events.STOP, stopWatching);
     mine.on(mine.events.CRASH, ({ payload }) => {
+      stopWatching();
       if (consumer !== mine) return;
       lost = payload.error;
       if (joined) onLost(lost);
@@ -341,6 +372,13 @@ export function createLineReader(options: LineReaderOptions): LineReader {
       await consumer?.disconnect().catch(() => undefined);
       await facts.close();
     },
+  };
+}
+
+function afterMs(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms).unref();
+  return () => {
+    clearTimeout(timer);
   };
 }
 

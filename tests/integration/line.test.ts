@@ -40,6 +40,10 @@ function watcher() {
   };
 }
 
+/** Longer than a reader waits for an answer. */
+const silentMs = 4_500;
+const backWithinMs = 15_000;
+
 describe('a line', () => {
   let topic: string;
   let enqueuer: Enqueuer;
@@ -186,6 +190,21 @@ describe('a line', () => {
     await count(600);
     expect(records.map((record) => record.offset)).toEqual(Array.from({ length: 600 }, (_, index) => index));
   });
+
+  it('goes on within seconds where its connections swallow everything, as after a partition of the network', async () => {
+    const reader = await startReader(throughProxy);
+    const { count } = follow(reader, 0);
+    await putMany(10);
+    await count(10);
+    proxy.silence();
+    // New connections are swallowed as well for a while, so that one of the attempts to come back meets the same.
+    await new Promise((resolve) => setTimeout(resolve, silentMs));
+    proxy.restore();
+    await putMany(10);
+    const from = performance.now();
+    await count(20);
+    expect(performance.now() - from).toBeLessThan(backWithinMs);
+  }, 120_000);
 
   it.each<[string, (reader: LineReader, follow: () => void) => Promise<void>]>([
     [
