@@ -1,10 +1,11 @@
 import type { Partition } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import { reservationId } from '#shared/ids/derive.ts';
+import type { Batch } from '#shared/ledger/ledger.ts';
 import type { MemoryBooks } from '#shared/payments/testing/memory-books.ts';
 import { RESTING_STATES } from '#shared/payments/states.ts';
 import { refOf, startApi, type SimApi } from './api.ts';
-import { createChecks } from './checks.ts';
+import { createChecks, type Checks } from './checks.ts';
 import { createClients, type Clients } from './client.ts';
 import { countFault } from './coverage.ts';
 import { createFaultSource, type FaultId } from './faults.ts';
@@ -40,6 +41,8 @@ export interface RunOptions {
   readonly trace?: boolean;
   /** After the storm everything must be decided, answered, paid, published and settled by then; virtual. */
   readonly calmMsMax?: number;
+  /** Told of each batch once it is in the ledger. */
+  readonly committed?: (batch: Batch, world: World) => void;
 }
 
 const CALM_MS_MAX = 900_000;
@@ -52,7 +55,14 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   const trace: string[] = [];
   let violation: Violation | null = null as Violation | null;
   const faults = createFaultSource(plan.seed, plan.rates, options.only ?? null);
-  const checks = createChecks(() => world);
+  const looked = createChecks(() => world);
+  const checks: Checks = {
+    ...looked,
+    committed(batch) {
+      looked.committed(batch);
+      options.committed?.(batch, world);
+    },
+  };
   const world: World = createWorld(plan, faults, {
     note: (who, what) => {
       if (options.trace === true) trace.push(`${String(world.time.now() - WORLD_START_MS).padStart(7)} ms  ${who.padEnd(12)}  ${what}`);
@@ -117,7 +127,7 @@ interface Processes {
 }
 
 /** Two writers, two API processes, a payment service and a scheduler, each started anew a while after it died. */
-function startProcesses(world: World, books: MemoryBooks, checks: ReturnType<typeof createChecks>): Processes {
+function startProcesses(world: World, books: MemoryBooks, checks: Checks): Processes {
   const { time, chance, plan } = world;
   const partitions = Array.from({ length: plan.partitions }, (_, index) => index as Partition);
   const group: Group = { committed: 0 };

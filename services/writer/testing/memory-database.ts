@@ -54,7 +54,8 @@ export function createMemoryDatabase(now: () => EpochMs) {
     const own = [...reservations.values()].filter((reservation) => reservation.saleNo === saleNo);
     const bought = new Map<string, number>();
     for (const { user, status, items: granted } of own)
-      if (status === 'confirmed' && promised.per_user_limit !== null)
+      // Of a settled sale nobody asks it any more.
+      if (status === 'confirmed' && promised.per_user_limit !== null && !sale.settled)
         bought.set(user, (bought.get(user) ?? 0) + granted.reduce((sum, { quantity }) => sum + quantity, 0));
     return {
       kind: 'loaded',
