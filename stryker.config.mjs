@@ -33,6 +33,7 @@ export default {
       roots: ['<rootDir>/shared', '<rootDir>/schemas'],
       testMatch: ['<rootDir>/shared/sale/*.test.ts'],
       testEnvironment: './tests/mutation/first-failure.ts',
+      testRunner: '<rootDir>/tests/mutation/jest-circus-until-killed.ts',
       testSequencer: '<rootDir>/tests/mutation/quick-first.ts',
       setupFilesAfterEnv: ['<rootDir>/tests/mutation/few-runs.ts'],
     },
@@ -40,7 +41,7 @@ export default {
 
   // One at a time: a machine of two cores has another to work with.
   concurrency: 1,
-  timeoutMS: 5_000,
+  timeoutMS: 60_000,
   timeoutFactor: 3,
 
   // The sandbox is a copy of what the tests need and nothing else; a mutant that did not change is not tried again.
@@ -48,7 +49,7 @@ export default {
   ignorePatterns: ['*', '!package.json', '!jest.config.json', '!shared/**/*', '!schemas/**/*', '!tests/mutation/**/*'],
   incremental: true,
   incrementalFile: `${cache}/incremental.json`,
-  reporters: ['clear-text', 'json', 'html'],
+  reporters: ['clear-text', 'progress-append-only', 'json', 'html'],
   clearTextReporter: { allowColor: false, reportTests: false, logTests: false },
   jsonReporter: { fileName: `${cache}/report.json` },
   htmlReporter: { fileName: `${cache}/report.html` },

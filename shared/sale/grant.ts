@@ -30,7 +30,7 @@ export function grant(
     const free = available(line.item);
     const granted = Math.min(line.quantity, free, left);
     if (granted > 0) {
-      lines.push(granted === line.quantity ? line : { item: line.item, quantity: granted });
+      lines.push({ item: line.item, quantity: granted });
       items.push({ sku: skuOf(line.item), quantity: granted });
     }
     if (granted < line.quantity) {
