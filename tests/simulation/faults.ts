@@ -61,6 +61,7 @@ export const HAPPENINGS = {
   "the ledger's clock jumps": { ms: [-3_000, 1_500, 5_000, 60_000] },
   'an API process is killed': { ms: [0] },
   'the payment service is killed': { ms: [0] },
+  'the payment service is frozen': { ms: [1_500, 6_000, 15_000] },
   'the scheduler is killed': { ms: [0] },
   'the ledger is away': { ms: [200, 1_000, 4_000] },
   'the line is away': { ms: [200, 1_000, 4_000] },

@@ -87,6 +87,12 @@ const SELDOM: Partial<Record<CallName, number>> = {
   'payment probe': 12,
   'writer releaseLeases': 6,
 };
+/** Strange commands are of many kinds. */
+const LIKELY: readonly Happening[] = [
+  ...(Object.keys(HAPPENINGS) as Happening[]),
+  ...Array<Happening>(4).fill('a command that nobody of ours sends'),
+  ...Array<Happening>(2).fill('the payment service is frozen'),
+];
 const SKUS = ['A', 'B', 'C', 'D'] as Sku[];
 
 export function planOf(seed: number): Plan {
@@ -139,13 +145,13 @@ function saleOf({ pick, below, next }: Chance, index: number, stormMs: number): 
         name: `item ${sku}`,
         unit_price: price,
         currency: 'EUR',
-        quantity: pick('quantity', [0, 1, 3, 5, 9, 20]),
+        quantity: pick('quantity', [0, 1, 2, 4, 8, 20]),
       })),
       per_user_limit: pick('limit of a user', [null, null, 1, 2, 4]),
       active_holds_per_user: pick('holds of a user', [null, null, 1, 2]),
       hold_seconds: pick('hold', [1, 2, 5]),
-      payment_seconds: pick('payment', [1, 3, 10]),
-      waitlist_limit: pick('waitlist', [0, 0, 1, 3, 10]),
+      payment_seconds: pick('payment', [1, 1, 3, 10]),
+      waitlist_limit: pick('waitlist', [0, 1, 3, 10, 10]),
       late_payment: pick('late', ['refund', 'reacquire']),
       on_payment_failure: pick('failure', ['keep_hold', 'release']),
     },
@@ -229,7 +235,7 @@ function repetitionsOf(chance: Chance, request: Timed): Timed[] {
 }
 
 function happeningOf({ pick, below, next }: Chance, stormMs: number): Timed<HappeningAct> {
-  const what = pick('happening', Object.keys(HAPPENINGS) as Happening[]);
+  const what = pick('happening', LIKELY);
   const atMs = Math.floor(next('when it happens') * stormMs);
   return { kind: 'happens', what, ms: pick('how long', HAPPENINGS[what].ms as readonly number[]), where: below('where', 1_000), atMs };
 }

@@ -50,6 +50,8 @@ const restartMsMin = 100;
 const restartMsMax = 3_000;
 /** How often an operator looks at what is halted and at payments that need a person. */
 const operatorEveryMs = 3_000;
+/** What was sent to the gateway is carried out by then or never. */
+const gatewayGivesUpMs = 5_000;
 
 export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<RunResult> {
   const trace: string[] = [];
@@ -207,12 +209,14 @@ function startProcesses(world: World, books: MemoryBooks, checks: Checks): Proce
   };
 }
 
-/** As an operator would, now and then wrongly: the service must bear it. */
-async function settleOne({ chance, violated }: World, service: SimPayment['service']): Promise<void> {
+/** As an operator would who has read docs/OPERATIONS.md, and who makes up his mind by chance. */
+async function settleOne({ chance, time, violated }: World, service: SimPayment['service']): Promise<void> {
   try {
     const [first] = await service.list();
     if (first === undefined) return;
-    await service.settle(first.order_id, { as: chance.pick('settle', ['retry', 'succeeded', 'failed'] as const) });
+    const rested = time.now() - Date.parse(first.since) > gatewayGivesUpMs;
+    const as = chance.pick('settle', ['retry', 'succeeded', 'failed'] as const);
+    await service.settle(first.order_id, { as: as === 'failed' && !rested ? 'retry' : as });
   } catch (error) {
     if (!(error instanceof RetryableFault)) violated('settling a payment met a bug', String(error));
   }
@@ -252,6 +256,8 @@ function happen(world: World, processes: Processes, clients: Clients, act: Extra
       return one(processes.apis)?.process.kill();
     case 'the payment service is killed':
       return one(processes.payments)?.process.kill();
+    case 'the payment service is frozen':
+      return one(processes.payments)?.process.freeze(ms);
     case 'the scheduler is killed':
       return one(processes.schedulers)?.kill();
     case 'the ledger is away':
