@@ -713,6 +713,43 @@ const stories: Record<string, readonly Story[]> = {
       ],
     },
     {
+      name: 'a command about no hold ends none before its turn',
+      terms: termsOf('A:3'),
+      followUpsMax: 1,
+      steps: [
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 3/1/0}']],
+        [0, reserve('r2', 'bob', 'A'), ['reservation.created r2 A:1 until 10000 {A 3/2/0}']],
+        [0, reserve('r3', 'cid', 'A'), ['reservation.created r3 A:1 until 10000 {A 3/3/0}']],
+        [10_000, tick(), ['reservation.expired r1 {A 3/2/0}']],
+        [10_000, tick(), ['reservation.expired r2 {A 3/1/0}']],
+        [10_000, tick(), ['reservation.expired r3 {A 3/0/0}']],
+      ],
+    },
+    {
+      name: 'a payment in time is in time, though other holds are overdue',
+      terms: termsOf('A:3', { payment_seconds: 11 }),
+      followUpsMax: 1,
+      steps: [
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 3/1/0}']],
+        [0, reserve('r2', 'bob', 'A'), ['reservation.created r2 A:1 until 10000 {A 3/2/0}']],
+        [0, checkOut('o2', 'r2', 'bob'), ['checkout.requested o2 r2 100 EUR until 11000']],
+        [10_999, paid('o2', 'r2'), ['reservation.expired r1 {A 3/1/0}', 'payment.succeeded o2 r2', 'order.confirmed o2 r2 {A 3/0/1}']],
+      ],
+    },
+    {
+      name: 'what is heard of an order that failed does not end the hold that went on without it',
+      terms: termsOf('A:3', { payment_seconds: 10 }),
+      followUpsMax: 1,
+      steps: [
+        [0, reserve('r1', 'ann', 'A'), ['reservation.created r1 A:1 until 10000 {A 3/1/0}']],
+        [0, reserve('r2', 'bob', 'A'), ['reservation.created r2 A:1 until 10000 {A 3/2/0}']],
+        [0, checkOut('o2', 'r2', 'bob'), ['checkout.requested o2 r2 100 EUR until 10000']],
+        [1, declined('o2', 'r2'), ['payment.failed o2 r2 declined', 'order.failed o2 r2 declined held']],
+        [10_000, paid('o2', 'r2'), ['reservation.expired r1 {A 3/1/0}', 'payment.succeeded o2 r2 late', 'refund.requested o2 r2 100 EUR']],
+        [10_000, tick(), ['reservation.expired r2 {A 3/0/0}']],
+      ],
+    },
+    {
       name: 'a newcomer does not overtake who is to be offered next',
       terms: termsOf('A:0', waitlist),
       followUpsMax: 1,
@@ -819,6 +856,15 @@ describe('the line', () => {
     expect(answer).toEqual({ kind: 'event', event: events[1] });
   });
 
+  test('a record that cannot be read ends no more than its bound, and no hold but in its turn', () => {
+    const state = initialState(SALE);
+    advance(state, { at: at(0), offset: offset(0), command: schedule('setup', termsOf('A:2')) });
+    advance(state, { at: at(0), offset: offset(1), command: reserve('r1', 'ann', 'A') });
+    advance(state, { at: at(0), offset: offset(2), command: reserve('r2', 'bob', 'A') });
+    const { events } = advance(state, { at: at(10_000), offset: offset(3), malformed: { sha256: 'abc', requestId: 'line' } }, 1);
+    expect(events.map(shown)).toEqual(['reservation.expired r1 {A 2/1/0}', 'reservation.rejected record abc malformed']);
+  });
+
   test('every event carries its place, its time and the request that led to it', () => {
     const state = initialState(SALE);
     const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
@@ -838,7 +884,10 @@ describe('the line', () => {
       events: [],
       answer: { kind: 'nothing' },
     });
-    expect(advance(state, { at: at(0), offset: offset(1), malformed: { sha256: 'abc', requestId: 'line' } }).events).toEqual([]);
+    expect(advance(state, { at: at(0), offset: offset(1), malformed: { sha256: 'abc', requestId: 'line' } })).toEqual({
+      events: [],
+      answer: { kind: 'nothing' },
+    });
   });
 
   test.each([

@@ -32,8 +32,6 @@ export interface Advanced {
  */
 export const FOLLOW_UPS_MAX = 2_000;
 
-const NO_EVENTS: readonly DecidedEvent[] = [];
-
 /**
  * Takes the sale one record on: first every hold whose deadline is at or before
  * `at` ends, in the order of deadlines and then of decisions, each followed by the
@@ -64,7 +62,7 @@ export function advance(state: SaleState, entry: Entry, followUpsMax = FOLLOW_UP
   const decision = 'command' in entry ? decide(state, entry.command, entry) : decideMalformed(state, entry.malformed.sha256, occasion);
   if (decision.kind === 'decided') for (const event of decision.events) events.push(evolveNext(state, event));
   state.behind = serveWaitlist(state, occasion, events, left) === 0;
-  if (decision.kind !== 'decided') return { events: events.length === 0 ? NO_EVENTS : events, answer: decision };
+  if (decision.kind !== 'decided') return { events, answer: decision };
   return { events, answer: { kind: 'event', event: decision.events[0]! } };
 }
 
@@ -98,7 +96,7 @@ function reservationUsedBy(state: SaleState, command: Command): ReservationId | 
 /** Serves those whose turn it is, or of a closed sale turns them away; gives how many more follow-ups the record may have. */
 function serveWaitlist(state: SaleState, occasion: Occasion, events: DecidedEvent[], followUpsMax: number): number {
   let left = followUpsMax;
-  while (left > 0 && (state.waitlist.due.size > 0 || (state.status === 'closed' && state.waitlist.waiting > 0))) {
+  while (left > 0) {
     const next = state.status === 'closed' ? decideTurnAway(state, occasion) : decideOffer(state, occasion);
     if (next === null) break;
     events.push(evolveNext(state, next));

@@ -1,8 +1,11 @@
 import type { Command } from '#schemas/command.ts';
+import type { DecidedEvent } from '#schemas/event.ts';
 import type { EpochMs, Offset } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
 import { advance } from './advance.ts';
 import { decide } from './decide.ts';
+import { evolve } from './evolve.ts';
+import { unknownTo } from './learn.ts';
 import { initialState } from './state.ts';
 import {
   cancel,
@@ -369,11 +372,14 @@ describe.each([[undefined], [traceparent]])('each field of an event, traceparent
   });
 });
 
-test('a command of a type that nobody knows crashes', () => {
+test('a command or an event of a type that nobody knows crashes', () => {
   const state = initialState(SALE);
   const moment = { at: 0 as EpochMs, offset: 0 as Offset };
   const unknown = { ...tick(), type: 'unheard_of' } as unknown as Command;
   expect(decide(state, unknown, moment)).toEqual({ kind: 'nothing' });
   advance(state, { ...moment, command: schedule('setup', one) });
   expect(() => decide(state, unknown, moment)).toThrow('unreachable');
+  expect(() => unknownTo(state, unknown)).toThrow('unreachable');
+  const event = { type: 'unheard.of', sale_id: SALE, seq: 3, at: 0, offset: 0 } as unknown as DecidedEvent;
+  expect(() => evolve(state, event)).toThrow('unreachable');
 });

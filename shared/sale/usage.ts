@@ -53,7 +53,6 @@ export class UsageTable {
 
   /** The same for the user whose words stand at `words[at .. at + 3]`. */
   changeByWords(words: Int32Array, at: number, unitsDelta: number, holdsDelta: number): void {
-    if (unitsDelta === 0 && holdsDelta === 0) return;
     for (let word = 0; word < WORDS_PER_ID; word++) this.#wanted[word] = words[at + word]!;
     this.#wantedUser = null;
     this.#changeRow(this.#index.find(this.#users, this.#wanted, 0), unitsDelta, holdsDelta);

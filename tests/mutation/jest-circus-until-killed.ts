@@ -1,5 +1,4 @@
-// @ts-expect-error It comes without types.
-import runner from 'jest-circus/runner';
+import { createRequire } from 'node:module';
 import { isKilled } from './first-failure.ts';
 
 type Runner = (
@@ -11,7 +10,8 @@ type Runner = (
   ...rest: unknown[]
 ) => Promise<object>;
 
-const { default: circus } = runner as { default: Runner };
+/** It comes without types, and as another thing by `import` than by `require`. */
+const { default: circus } = createRequire(import.meta.url)('jest-circus/runner') as { default: Runner };
 
 /** What jest wants to know of a file of which no test ran. */
 const NOTHING_RAN = {
