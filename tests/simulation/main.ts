@@ -3,14 +3,16 @@
  * drawn from its seed. Ends with what was reached and what never was; a seed that fails is
  * repeated with less and less, and what is left is printed as a trace.
  *
- *   node tests/simulation/main.ts [--seeds 1000] [--from 1] [--complete] [--json FILE]
- *   node tests/simulation/main.ts --seed 42        one run, every step of it
+ *   node tests/simulation/main.ts [--seeds 1000] [--from 1] [--complete] [--page] [--json FILE]
+ *   node tests/simulation/main.ts --seed 42        one run, every step of it (make simulate SEED=42)
  *   node tests/simulation/main.ts --replay FILE    a run that was made small before
  */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import logUpdate from 'log-update';
+import { writeBetween } from '../between-markers.ts';
 import { missingIn, WANTED } from './coverage.ts';
 import { minimise, reduced, type Kept } from './minimise.ts';
 import { planOf } from './plan.ts';
@@ -25,6 +27,8 @@ const { values: flags } = parseArgs({
     replay: { type: 'string' },
     json: { type: 'string' },
     complete: { type: 'boolean', default: false },
+    /** Writes what was seen into docs/SIMULATION.md. */
+    page: { type: 'boolean', default: false },
   },
 });
 
@@ -91,6 +95,15 @@ async function runMany(count: number, from: number): Promise<number> {
       flags.json,
       `${JSON.stringify({ from, seeds, events, seconds: seconds(), failures, missing, coverage: Object.fromEntries(coverage) }, null, 1)}\n`,
     );
+  if (flags.page) {
+    const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+    writeBetween('docs/SIMULATION.md', 'long run', [
+      `\`make simulate SEEDS=${String(count)} FROM=${String(from)}\` at ${commit}, ${new Date().toISOString().slice(0, 10)}: ` +
+        `${String(seeds)} seeds, ${String(events)} events checked and replayed, ${String(failures.length)} violations, ` +
+        `${String(WANTED.length - missing.length)} of ${String(WANTED.length)} places of faults, pairs of the tables and refusals reached, ${(seconds() / 60).toFixed(0)} min.`,
+      ...missing.map((what) => `\nNever reached: ${what}.`),
+    ]);
+  }
   const [first] = failures;
   if (first !== undefined) await explain(first.seed);
   for (const { seed, rule } of failures.slice(1)) console.log(`seed ${String(seed)}  ${rule}`);
