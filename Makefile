@@ -46,7 +46,7 @@ simulate: bootstrap
 	@$(NODE) tests/simulation/main.ts $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --from $(or $(FROM),1))
 
 planted-bugs: bootstrap
-	@$(NODE) tests/simulation/mutants/main.ts
+	@$(NODE) tests/simulation/planted-bugs.ts
 
 check: bootstrap
 	@$(NODE) tests/check.ts

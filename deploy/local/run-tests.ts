@@ -95,7 +95,7 @@ const steps: readonly (readonly [string, () => Promise<boolean>])[] = [
   ['make check-deploy', () => passes('deploy/docker/check.sh', [])],
   ['unit tests', () => jest('jest.config.json', { ...process.env, NODE_ENV: 'test' })],
   ['simulation', () => passes(process.execPath, ['tests/simulation/main.ts', '--seeds', '1000'])],
-  ['planted bugs', () => passes(process.execPath, ['tests/simulation/mutants/main.ts'])],
+  ['planted bugs', () => passes(process.execPath, ['tests/simulation/planted-bugs.ts'])],
   ['integration tests', integrationTests],
 ];
 const failed: string[] = [];

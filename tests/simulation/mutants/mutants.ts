@@ -1,6 +1,6 @@
 /**
  * Bugs that someone could make, each as a change of one text of a source. The simulation
- * must find every one of them (main.ts); one that it no longer finds is a hole in it.
+ * must find every one of them (planted-bugs.ts); one that it no longer finds is a hole in it.
  */
 export interface Mutant {
   readonly name: string;

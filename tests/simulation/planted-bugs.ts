@@ -1,15 +1,15 @@
 /**
- * Plants each bug of mutants.ts in turn and looks for it with the simulation: proof that
+ * Plants each bug of mutants/mutants.ts in turn and looks for it with the simulation: proof that
  * the simulation bites. Fails where one is not found within the seeds.
  *
- *   node tests/simulation/mutants/main.ts [--seeds 2000] [--only NAME] [--page]
+ *   node tests/simulation/planted-bugs.ts [--seeds 2000] [--only NAME] [--page]
  *
  * `--page` writes the list into docs/SIMULATION.md.
  */
 import { parseArgs } from 'node:util';
-import { writeBetween } from '../../between-markers.ts';
-import { runSeeds } from '../seeds.ts';
-import { MUTANTS } from './mutants.ts';
+import { writeBetween } from '../between-markers.ts';
+import { runSeeds } from './seeds.ts';
+import { MUTANTS } from './mutants/mutants.ts';
 
 const { values: flags } = parseArgs({
   options: { seeds: { type: 'string', default: '2000' }, only: { type: 'string' }, page: { type: 'boolean', default: false } },
