@@ -84,6 +84,18 @@ test('two batches are under way at once, no third; answers keep the order of the
   expectSound(world);
 });
 
+test('the first batch of a tenure is small, those behind it are not', async () => {
+  const { world, writer } = await openSale({ quantity: 10_000, limits: { firstBatchRecordsMax: 20 } });
+  writer.kill();
+  for (let n = 0; n < 900; n++) world.append(P, reserve(`buyer-${String(n)}`));
+  world.startWriter('b', [P]);
+  await world.time.pass(4_000);
+  const sizes = world.commits.flatMap(({ process, records }) => (process === 'b' ? [records] : []));
+  expect(sizes[0]).toBe(20);
+  expect(Math.max(...sizes)).toBeGreaterThan(500);
+  expectSound(world);
+});
+
 test('a lone request does not wait for company', async () => {
   const { world } = await openSale();
   const at = world.time.now();

@@ -263,7 +263,8 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
   }
 
   function takePart(): void {
-    const batchMax = queue.size() > limits.batchRecordsMax ? limits.backlogBatchRecordsMax : limits.batchRecordsMax;
+    const usualMax = queue.size() > limits.batchRecordsMax ? limits.backlogBatchRecordsMax : limits.batchRecordsMax;
+    const batchMax = queue.peek()?.offset === position.nextOffset ? Math.min(usualMax, limits.firstBatchRecordsMax) : usualMax;
     const records: LineRecord[] = [];
     for (let record = queue.peek(); record !== undefined && records.length < batchMax; record = queue.peek()) {
       if (isAhead(record)) {

@@ -41,6 +41,8 @@ export interface Limits {
   readonly batchRecordsMax: number;
   /** The same when more than one batch waits: fewer, larger transactions. */
   readonly backlogBatchRecordsMax: number;
+  /** The first batch of a tenure: small, so that decisions go on soon after a takeover, when code and caches are cold and many records wait. */
+  readonly firstBatchRecordsMax: number;
   /** A batch is cut after the record with which it reaches so many events (one tick can expire many holds). */
   readonly batchEventsMax: number;
   /** Transactions of a partition under way at once. */
@@ -74,6 +76,7 @@ export const DEFAULT_LIMITS: Limits = {
   queueBytesMax: 32 * 1024 * 1024,
   batchRecordsMax: 1_000,
   backlogBatchRecordsMax: 2_000,
+  firstBatchRecordsMax: 200,
   batchEventsMax: 4_000,
   commitsInFlightMax: 2,
   overlapRecordsMin: 100,

@@ -49,6 +49,7 @@ export function createCommitter(config: ClientConfig, connections: number): Comm
     },
     taken(partition, epoch, leaseMs) {
       standings.set(partition, { epoch, leaseMs, ended: 'no' });
+      pipelines[partition % connections]!.prepare();
     },
     async close() {
       await Promise.all(pipelines.map((pipeline) => pipeline.close()));

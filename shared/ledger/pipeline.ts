@@ -19,6 +19,8 @@ export interface Pipeline {
    * answer, and `ledger_unreachable` where nothing was sent at all.
    */
   transact(statements: readonly (Statement | Copy)[]): Promise<TransactionOutcome>;
+  /** Opens the connection ahead of the first transaction, which then need not wait for it. */
+  prepare(): void;
   /** After all that was handed in has its answer. */
   close(): Promise<void>;
 }
@@ -52,6 +54,11 @@ export function createPipeline(config: ClientConfig, preparations: readonly Stat
     async transact(statements) {
       connection ??= open();
       return run(await connection, statements);
+    },
+    prepare() {
+      connection ??= open();
+      // Whoever has a transaction is told, and tries again.
+      connection.catch(() => undefined);
     },
     async close() {
       const closing = connection;
