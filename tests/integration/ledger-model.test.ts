@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { OrderId, ReservationId } from '#schemas/ids.ts';
 import type { Batch, LoadedSale, Lookup } from '#shared/ledger/ledger.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { createWriterLedger } from '#shared/ledger/writer-ledger.ts';
@@ -100,8 +101,9 @@ test.each([1, 2, 3, 5, 8, 13])(
           reservationKeys: own(reservations.values()).map(({ id }) => id),
           orderKeys: own(orders.values()).map(({ id }) => id),
           requestKeys: own(requests.values()).map(({ key }) => key),
-          reservations: own(reservations.values()).map(({ id }) => id),
-          orders: own(orders.values()).map(({ id }) => id),
+          // Also what is another sale's.
+          reservations: [...reservations.keys()] as ReservationId[],
+          orders: [...orders.keys()] as OrderId[],
         };
         expect(shownKnown(await ledger.prefetch(lookup))).toEqual(shownKnown(world.ledger.lookUp(lookup)));
       }

@@ -193,9 +193,14 @@ export function createMemoryDatabase(now: () => EpochMs) {
       }
       return {
         decisions,
-        reservations: lookup.reservations.flatMap((id) => reservations.get(id) ?? []).map(({ id, user, status }) => ({ id, user, status })),
+        // Of another sale's is known nothing.
+        reservations: lookup.reservations
+          .flatMap((id) => reservations.get(id) ?? [])
+          .filter(({ saleNo }) => saleNo === lookup.saleNo)
+          .map(({ id, user, status }) => ({ id, user, status })),
         orders: lookup.orders
           .flatMap((id) => orders.get(id) ?? [])
+          .filter(({ saleNo }) => saleNo === lookup.saleNo)
           .map(({ id, status, reservationId, user, amount, currency }) => ({ id, status, reservationId, user, amount, currency })),
       };
     },
