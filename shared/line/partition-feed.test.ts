@@ -34,6 +34,29 @@ describe('accept', () => {
   });
 });
 
+describe('the record accepted last, when it is read again', () => {
+  const altered = { ...record(11), value: Buffer.from('another') };
+  const later = { ...record(11), timestamp: 1 as EpochMs };
+  const cases: [string, LineRecord[], object, number[]][] = [
+    ['is the same', records(11, 13), { kind: 'accepted' }, [12, 13]],
+    ['is the same, and nothing follows yet', records(11, 11), { kind: 'accepted' }, []],
+    ['is the same, behind others', records(9, 12), { kind: 'accepted' }, [12]],
+    ['has other bytes', [altered, ...records(12, 13)], { kind: 'another', at: 11 }, []],
+    ['has other bytes, and nothing follows yet', [altered], { kind: 'another', at: 11 }, []],
+    ['has the same bytes at another time', [later, record(12)], { kind: 'another', at: 11 }, []],
+  ];
+  it.each(cases)('%s', (_, batch, outcome, delivered) => {
+    const { feed, got, sink } = feedFrom(10);
+    expect(feed.readFrom()).toBe(10);
+    feed.accept(records(10, 11));
+    expect(feed.readFrom()).toBe(11);
+    feed.attach(sink);
+    got.length = 0;
+    expect(feed.accept(batch)).toEqual(outcome);
+    expect(got).toEqual(delivered);
+  });
+});
+
 describe('backpressure', () => {
   it('holds records while paused, wants no more above the bound, and delivers all on resume', () => {
     const { feed, got, sink } = feedFrom(0);

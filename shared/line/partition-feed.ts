@@ -1,5 +1,6 @@
 import type { Offset } from '#schemas/ids.ts';
 import type { LineRecord } from './line.ts';
+import { recordSha256 } from './record-sha256.ts';
 
 /**
  * What a reader knows of one partition it reads: the next offset, where records
@@ -7,7 +8,8 @@ import type { LineRecord } from './line.ts';
  *
  * Modes: held (no sink, or paused: records gather up to a bound) and flowing
  * (records go to the sink as they come). Records are accepted only if they
- * follow on from the last without a hole.
+ * follow on from the last without a hole, and if the last, where it is among them
+ * again, is the one that it was.
  */
 
 export interface FeedLimits {
@@ -21,11 +23,15 @@ export type Accepted =
   /** Nothing new in it: all of it was read before. */
   | { readonly kind: 'behind'; readonly last: Offset }
   /** The expected record is not there; the first that is has this offset. */
-  | { readonly kind: 'hole'; readonly first: Offset };
+  | { readonly kind: 'hole'; readonly first: Offset }
+  /** The record accepted last is another one now: these records are of another line. */
+  | { readonly kind: 'another'; readonly at: Offset };
 
 export interface Feed {
   /** Offset of the next record that will be accepted. */
   readonly next: () => Offset;
+  /** From where to read: with the record accepted last, where there is one, so that it shows whether this is the same line still. */
+  readonly readFrom: () => Offset;
   /** Offset of the next record that the sink will get. */
   readonly undelivered: () => Offset;
   readonly flowing: () => boolean;
@@ -48,6 +54,7 @@ export function createFeed(from: Offset, limits: FeedLimits): Feed {
   let held: LineRecord[] = [];
   let heldBytes = 0;
   let full = false;
+  let newest: { readonly timestamp: LineRecord['timestamp']; readonly sha256: string } | null = null;
 
   const flowing = (): boolean => sink !== null && !paused;
 
@@ -68,7 +75,10 @@ export function createFeed(from: Offset, limits: FeedLimits): Feed {
   function accept(records: readonly LineRecord[]): Accepted {
     const last = records.at(-1);
     if (last === undefined) return { kind: 'accepted' };
-    if (last.offset < next) return { kind: 'behind', last: last.offset };
+    const again = newest === null ? undefined : records[next - 1 - records[0]!.offset];
+    if (again !== undefined && (again.timestamp !== newest!.timestamp || recordSha256(again) !== newest!.sha256))
+      return { kind: 'another', at: again.offset };
+    if (last.offset < next) return again === last ? { kind: 'accepted' } : { kind: 'behind', last: last.offset };
     const fresh = records[0]!.offset >= next ? records : records.filter((record) => record.offset >= next);
     for (const record of fresh) {
       if (record.offset !== next) {
@@ -79,6 +89,7 @@ export function createFeed(from: Offset, limits: FeedLimits): Feed {
       heldBytes += record.value?.length ?? 0;
       next = (next + 1) as Offset;
     }
+    newest = { timestamp: last.timestamp, sha256: recordSha256(last) };
     deliver();
     note();
     return { kind: 'accepted' };
@@ -86,6 +97,7 @@ export function createFeed(from: Offset, limits: FeedLimits): Feed {
 
   return {
     next: () => next,
+    readFrom: () => (newest === null ? next : ((next - 1) as Offset)),
     undelivered: () => (next - held.length) as Offset,
     flowing,
     wantsMore: () => !full,

@@ -47,7 +47,9 @@ const quietEveryMs = 50;
  * restart, pauses everything and then puts each open partition where its feed
  * stands: Kafka's own idea of the offsets is never used. The library loses its
  * place at a rebalance and silently starts anew where an offset is out of range;
- * both show as records that do not follow on, and are then looked into.
+ * both show as records that do not follow on, and are then looked into. It also goes on
+ * in silence when the topic was made anew and is long enough by then; so whoever joins
+ * reads the last record of each partition again, which tells whether it is the same line.
  *
  * Every partition in a fetch costs the broker and the library time, whether it has
  * records or not, and most have none. So while fetches follow each other quickly the
@@ -210,7 +212,7 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   /** Tells the consumer from where, and whether, to fetch a partition. */
   function place(partition: Partition, open: OpenFeed): void {
     if (!joined || consumer === null || open.looking) return;
-    consumer.seek({ topic, partition, offset: String(open.feed.next()) });
+    consumer.seek({ topic, partition, offset: String(open.feed.readFrom()) });
     setFetching(partition, open);
   }
 
@@ -252,6 +254,15 @@ export function createLineReader(options: LineReaderOptions): LineReader {
         return;
       case 'hole':
         lookInto(partition, open, `offset ${accepted.first} came where ${open.feed.next()} was due`);
+        return;
+      case 'another':
+        crash(
+          new TerminalFault(
+            'line_broken',
+            `partition ${partition} of ${topic} holds another record at offset ${accepted.at} than the one that was read there: the topic was made anew; ` +
+              'see "A line that halted" in docs/OPERATIONS.md before this partition is written again',
+          ),
+        );
         return;
     }
     open.onFirst?.();

@@ -206,7 +206,12 @@ describe('a line', () => {
     expect(performance.now() - from).toBeLessThan(backWithinMs);
   }, 120_000);
 
-  it.each<[string, (reader: LineReader, follow: () => void) => Promise<void>]>([
+  it.each<
+    [
+      string,
+      (reader: LineReader, open: () => void, got: readonly LineRecord[], until: ReturnType<typeof watcher>['until']) => Promise<void>,
+    ]
+  >([
     [
       'is opened behind its end',
       async (_, open) => {
@@ -224,23 +229,46 @@ describe('a line', () => {
         await putMany(5);
       },
     ],
+    [
+      'was made anew and goes beyond where it stood',
+      async (_, open, got, until) => {
+        await putMany(20);
+        open();
+        await until(() => got.length > 0);
+        // While it was not looking.
+        proxy.cut();
+        await deleteTopic({ brokers }, topic);
+        await ensureTopic({ brokers, topic, partitions: partitionCount });
+        await putMany(60);
+        proxy.restore();
+      },
+    ],
   ])('stops its reader for good when it %s', async (_, breakIt) => {
     const { changed, until } = watcher();
     const faults: (TerminalFault | RetryableFault)[] = [];
     const reader = await startReader({
+      ...throughProxy,
       onCrash: (fault) => {
         faults.push(fault);
         changed();
       },
     });
     const got: LineRecord[] = [];
-    await breakIt(reader, () => {
-      reader.open(partition, offset(10), (records) => void got.push(...records));
-    });
+    await breakIt(
+      reader,
+      () => {
+        reader.open(partition, offset(10), (records) => {
+          got.push(...records);
+          changed();
+        });
+      },
+      got,
+      until,
+    );
     await until(() => faults.length > 0);
     expect(faults.map(({ code }) => code)).toEqual(['line_broken']);
     expect(faults[0]).toBeInstanceOf(TerminalFault);
-    expect(got.every((record) => record.offset >= 10)).toBe(true);
+    expect(got.every((record) => record.offset >= 10 && record.offset < 20)).toBe(true);
   });
 
   it.each(['cut', 'silence'] as const)(
