@@ -496,6 +496,11 @@ describe('refuses to guess', () => {
       spoil: (world) => Object.assign(world.records(P)[1] ?? {}, { value: Buffer.from('{}') }),
     },
     {
+      name: 'the same bytes at the last offset, written later than the line had got (ticks are all alike)',
+      code: 'line_differs',
+      spoil: (world) => Object.assign(world.records(P)[1] ?? {}, { timestamp: (row(world)?.lastAt ?? 0) + 1 }),
+    },
+    {
       name: 'no record at the last offset',
       code: 'line_truncated',
       spoil: (world) => {
