@@ -3,6 +3,7 @@ import { assert } from '#shared/faults/assert.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { CommitOutcome, Position, SaleAfter } from '#shared/ledger/ledger.ts';
 import type { LineRecord } from '#shared/line/line.ts';
+import { contradiction } from '#shared/sale/learn.ts';
 import { decideBatch, type DecidedBatch, type LinePosition } from './decide-batch.ts';
 import type { HotSale } from './hot-sale.ts';
 import { createOutbox, type Outbox, type PublishableSale } from './outbox.ts';
@@ -312,6 +313,12 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
       if (!part.ready) break;
       ready.push(part);
     }
+    const contradicted = contradictionIn(ready);
+    if (contradicted !== null) {
+      // A process that stood still past its lease, and asked before anything told it so.
+      finish({ kind: 'reload', fault: new RetryableFault('ledger_ahead', `${contradicted}: another has decided since`) });
+      return;
+    }
     const batch = decideBatch(ready, decided, sales, { recordsMax: limits.backlogBatchRecordsMax, eventsMax: limits.batchEventsMax });
     assert(batch.records > 0, 'a batch decides at least one record');
     while (parts[0] !== undefined && parts[0].decided === parts[0].records.length) parts.shift();
@@ -469,6 +476,18 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
       hotSales: sales.count(),
     }),
   };
+}
+
+/** What the ledger answered cannot be of the past of what is in memory; null: nothing. */
+function contradictionIn(parts: readonly Part[]): string | null {
+  for (const { known, decided } of parts) {
+    if (decided > 0) continue;
+    for (const { sale, known: answered } of known) {
+      const found = contradiction(sale.state, answered);
+      if (found !== null) return found;
+    }
+  }
+  return null;
 }
 
 /** How long draining may wait for Kafka and PostgreSQL. */

@@ -2,7 +2,7 @@ import type { Command } from '#schemas/command.ts';
 import type { OrderStatus, ReservationStatus } from '#schemas/event.ts';
 import type { EpochMs, Offset, Seq } from '#schemas/ids.ts';
 import { advance } from './advance.ts';
-import { forget, isAnswered, learn, type Unknown, unknownTo } from './learn.ts';
+import { contradiction, forget, isAnswered, learn, type Unknown, unknownTo } from './learn.ts';
 import { orderState, reservationFor } from './past.ts';
 import type { Known } from './snapshot.ts';
 import { initialState, type SaleState, seqOf } from './state.ts';
@@ -117,7 +117,9 @@ describe('what the ledger may say of what memory has not', () => {
   };
   test.each(Object.entries(reservations))('of a reservation: %s, %s', (status, allowed) => {
     const state = stateAfter([]);
-    const learning = () => learn(state, knownReservation(status as ReservationStatus));
+    const answered = knownReservation(status as ReservationStatus);
+    const learning = () => learn(state, answered);
+    expect(contradiction(state, answered)).toEqual(allowed ? null : expect.stringContaining(status));
     if (allowed) learning();
     else expect(learning).toThrow('assertion failed');
     expect(reservationFor(state, reservation('r9'), user('ann'))).toEqual(allowed ? { status, slot: -1 } : null);
@@ -127,7 +129,9 @@ describe('what the ledger may say of what memory has not', () => {
   const orders: Record<OrderStatus, boolean> = { pending: false, refunding: false, failed: true, paid: true, refunded: true };
   test.each(Object.entries(orders))('of an order: %s, %s', (status, allowed) => {
     const state = stateAfter([]);
-    const learning = () => learn(state, knownOrder(status as OrderStatus));
+    const answered = knownOrder(status as OrderStatus);
+    const learning = () => learn(state, answered);
+    expect(contradiction(state, answered)).toEqual(allowed ? null : expect.stringContaining(status));
     if (allowed) learning();
     else expect(learning).toThrow('assertion failed');
     expect(orderState(state, order('o9'))).toBe(allowed ? status : 'none');

@@ -51,29 +51,37 @@ export function isAnswered(state: SaleState, command: Command): boolean {
 }
 
 /**
+ * What the ledger cannot have said of the past that this memory has behind it: that something lives which does not live
+ * here. null: nothing. Where it has, another has decided since.
+ */
+export function contradiction(state: SaleState, { reservations, orders }: Known): string | null {
+  for (const { id, status } of reservations)
+    if ((status === 'held' || status === 'waitlisted' || status === 'paying') && !knowsReservation(state, id))
+      return `the ledger has reservation ${id} as ${status}, memory has not`;
+  for (const { id, status } of orders)
+    if ((status === 'pending' || status === 'refunding') && orderState(state, id) === 'none')
+      return `the ledger has order ${id} as ${status}, memory has not`;
+  return null;
+}
+
+/**
  * Takes in what the ledger answered, right before the batch that asked is advanced.
  * What memory knows already is as new or newer and stays.
  */
 export function learn(state: SaleState, known: Known): void {
+  const contradicted = contradiction(state, known);
+  assert(contradicted === null, `${contradicted ?? ''}: it was forgotten too early, or read before it ended`);
   // Not dropped by a `forget` of what is decided already: the batch that asked is still to come.
   const recordedSeq = state.seq + 1;
   for (const { key, fingerprint, seq } of known.decisions) {
     if (!state.decisions.has(key)) state.decisions.record(key, recordedSeq, { fingerprint, seq });
   }
   for (const { id, user, status } of known.reservations) {
-    if (state.reservations.find(id) !== -1 || state.pastReservations.has(id)) continue;
-    assert(
-      status !== 'held' && status !== 'waitlisted' && status !== 'paying',
-      `the ledger has reservation ${id} as ${status}, memory has not: it was forgotten too early, or read before it ended`,
-    );
+    if (knowsReservation(state, id) || status === 'held' || status === 'waitlisted' || status === 'paying') continue;
     state.pastReservations.record(id, recordedSeq, { user, status });
   }
   for (const { id, status, reservationId, user, amount, currency } of known.orders) {
-    if (orderState(state, id) !== 'none') continue;
-    assert(
-      status !== 'pending' && status !== 'refunding',
-      `the ledger has order ${id} as ${status}, memory has not: it was forgotten too early, or read before it ended`,
-    );
+    if (orderState(state, id) !== 'none' || status === 'pending' || status === 'refunding') continue;
     state.pastOrders.record(id, recordedSeq, status === 'failed' ? { status, id, reservationId, user, amount, currency } : { status });
   }
 }
@@ -97,5 +105,9 @@ function unknownRequest(state: SaleState, key: RequestKey): Unknown {
 }
 
 function unknownReservation(state: SaleState, id: ReservationId): Unknown {
-  return state.reservations.find(id) !== -1 || state.pastReservations.has(id) ? {} : { reservation: id };
+  return knowsReservation(state, id) ? {} : { reservation: id };
+}
+
+function knowsReservation(state: SaleState, id: ReservationId): boolean {
+  return state.reservations.find(id) !== -1 || state.pastReservations.has(id);
 }
