@@ -128,7 +128,7 @@ interface Processes {
   readonly killAll: () => void;
 }
 
-/** Two writers, two API processes, a payment service and a scheduler, each started anew a while after it died. */
+/** Two writers, two API processes, two payment services and a scheduler, each started anew a while after it died. */
 function startProcesses(world: World, books: MemoryBooks, checks: Checks): Processes {
   const { time, chance, plan } = world;
   const partitions = Array.from({ length: plan.partitions }, (_, index) => index as Partition);
@@ -160,12 +160,12 @@ function startProcesses(world: World, books: MemoryBooks, checks: Checks): Proce
       ({ process }) => process,
       () => startApi(world, nameOf('api')),
     );
+    keep(
+      payments,
+      ({ process }) => process,
+      () => startPayment(world, nameOf('payment'), books, group),
+    );
   }
-  keep(
-    payments,
-    ({ process }) => process,
-    () => startPayment(world, nameOf('payment'), books, group),
-  );
   keep(
     schedulers,
     (process) => process,
@@ -282,11 +282,11 @@ function happen(world: World, processes: Processes, clients: Clients, act: Extra
       return;
     case 'a command that nobody of ours sends': {
       const saleId = one(clients.saleIds.filter((id) => id !== undefined));
-      const line_ = saleId === undefined ? undefined : world.ledger.lines.get(saleId);
-      if (saleId === undefined || line_ === undefined) return;
-      const known = plan.acts.find((other) => other.kind === 'reserve' && other.id % 7 === where % 7);
-      const reservation = known?.kind === 'reserve' ? reservationId(saleId, refOf(known.buyer), known.key) : null;
-      line.append(line_.partition, strangeCommand(world, saleId, reservation, where));
+      const place = saleId === undefined ? undefined : world.ledger.lines.get(saleId);
+      if (saleId === undefined || place === undefined) return;
+      const reserved = one(plan.acts.filter((other) => other.kind === 'reserve'));
+      const reservation = reserved === undefined ? null : reservationId(saleId, refOf(reserved.buyer), reserved.key);
+      line.append(place.partition, strangeCommand(world, saleId, reservation, where));
     }
   }
 }
