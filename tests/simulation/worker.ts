@@ -36,12 +36,31 @@ function tell(failure: Told['failure']): void {
   events = 0;
 }
 
+/** A promise that nobody waits for has failed: in a process of ours that is a crash. */
+let unhandled: unknown;
+process.on('unhandledRejection', (reason) => {
+  unhandled ??= reason ?? 'rejected with nothing';
+});
+const textOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+
+async function failureOf(seed: number): Promise<Told['failure']> {
+  try {
+    const run = await runPlan(planOf(seed));
+    events += run.events;
+    if (run.violation !== null) return { seed, ...run.violation };
+  } catch (error) {
+    return { seed, rule: 'an error that nobody caught', what: textOf(error) };
+  }
+  if (unhandled === undefined) return null;
+  const what = textOf(unhandled);
+  unhandled = undefined;
+  return { seed, rule: 'a rejection that nobody handled', what };
+}
+
 for (let seed = from; seed < until; seed += step) {
-  const run = await runPlan(planOf(seed));
+  const failure = await failureOf(seed);
   seeds += 1;
-  events += run.events;
-  if (run.violation !== null) tell({ seed, ...run.violation });
-  else if (seeds >= tellEverySeeds) tell(null);
+  if (failure !== null || seeds >= tellEverySeeds) tell(failure);
 }
 tell(null);
 parentPort?.close();
