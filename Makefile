@@ -48,6 +48,9 @@ simulate: bootstrap
 planted-bugs: bootstrap
 	@$(NODE) tests/simulation/planted-bugs.ts
 
+chaos-page: bootstrap
+	@$(NODE) tests/chaos/reliability-page.ts
+
 check: bootstrap
 	@$(NODE) tests/check.ts
 

@@ -97,6 +97,8 @@ const steps: readonly (readonly [string, () => Promise<boolean>])[] = [
   ['simulation', () => passes(process.execPath, ['tests/simulation/main.ts', '--seeds', '1000'])],
   ['planted bugs', () => passes(process.execPath, ['tests/simulation/planted-bugs.ts'])],
   ['integration tests', integrationTests],
+  // Each fault once, on a stack of its own.
+  ['chaos', () => passes(process.execPath, ['tests/chaos/main.ts'])],
 ];
 const failed: string[] = [];
 for (const [name, step] of steps) {

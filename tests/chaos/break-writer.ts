@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { databaseUrl, OWNER_ROLE } from '#deploy/local/postgres.ts';
 import { until } from '../until.ts';
 import type { Direction } from '../proxy.ts';
-import type { Scene } from './faults.ts';
+import type { Scene } from './scene.ts';
 import { epochOf, ownerOf, takeover } from './owner.ts';
 import type { Server } from './servers.ts';
 import type { Client_ } from './stack.ts';
@@ -15,10 +15,15 @@ const batchMsMax = 15_000;
 const committedMs = 400;
 
 export async function killWriter(scene: Scene): Promise<string> {
-  await pause(scene.random.between(0, 300));
+  const { stack, random } = scene;
+  await pause(random.between(0, 300));
   const owner = await ownerOf(scene);
-  await scene.stack.services.kill(owner);
-  return takeover(scene, owner);
+  const other = owner === 'writer' ? 'writer-standby' : 'writer';
+  const who = random.pick(['owner', 'owner', 'both', 'other']);
+  if (who !== 'owner') await stack.services.kill(other);
+  if (who === 'other') return `${other} killed, ${owner} stays the owner`;
+  await stack.services.kill(owner);
+  return `${who} killed: ${await takeover(scene, owner)}`;
 }
 
 /** Holds back the next batch of the sale's line, or PostgreSQL's answer to it, and kills the writer that waits for it. */
@@ -86,16 +91,17 @@ async function nextOffsetOf({ stack, sale }: Scene): Promise<number> {
   return Number(row!.next_offset);
 }
 
-export async function breakLink(scene: Scene, from: 'writer' | 'edge' | 'everyone', to: Server): Promise<string> {
+/** Whose way is broken. */
+export type Cut = 'writer' | 'edge' | 'payment' | 'everyone';
+
+export async function breakLink(scene: Scene, from: Cut, to: Server): Promise<string> {
   const { stack, random } = scene;
-  const clients: Client_[] =
-    from === 'everyone'
-      ? ['writer', 'writer-standby', 'edge']
-      : from === 'edge'
-        ? ['edge']
-        : random.chance(0.7)
-          ? [(await ownerOf(scene)) as Client_]
-          : ['writer', 'writer-standby'];
+  const clients: readonly Client_[] = {
+    everyone: ['writer', 'writer-standby', 'edge'] as const,
+    writer: random.chance(0.7) ? [(await ownerOf(scene)) as Client_] : (['writer', 'writer-standby'] as const),
+    edge: ['edge'] as const,
+    payment: ['payment'] as const,
+  }[from];
   const ways = clients.map((client) => stack.way(client, to));
   const ms = random.between(500, 6_000);
   const how = random.pick(['slow', 'cut', 'cut once', 'silent']);

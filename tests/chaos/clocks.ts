@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ensureFaketime } from '#deploy/local/packages.ts';
 import { until } from '../until.ts';
 import { haltedLines } from './evidence.ts';
-import type { Scene } from './faults.ts';
+import type { Scene } from './scene.ts';
 import { ownerOf } from './owner.ts';
 import { untilHalted } from './restore.ts';
 import type { Stack, Writer } from './stack.ts';

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -14,8 +14,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Scene } from './faults.ts';
+import { logOf } from '#deploy/local/layout.ts';
+import type { Scene } from './scene.ts';
 import type { Random } from './plan.ts';
+import { aside, isMounted, PLACES, unmountAll } from './mounts.ts';
 import type { Stack } from './stack.ts';
 
 /**
@@ -25,20 +27,7 @@ import type { Stack } from './stack.ts';
 
 const roomBytes = 96 * 1024 * 1024;
 const fullMs = 3_000;
-const PLACES = ['pg_wal', 'base'] as const;
 const FILLER = 'filler';
-
-const aside = (folder: string): string => `${folder}.aside`;
-
-/** Whether this machine lets us mount. */
-export function mayMount(home: string): boolean {
-  const probe = join(home, 'mount-probe');
-  mkdirSync(probe, { recursive: true });
-  const isAllowed = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', probe], { stdio: 'ignore' }).status === 0;
-  if (isAllowed) execFileSync('umount', [probe]);
-  rmSync(probe, { recursive: true });
-  return isAllowed;
-}
 
 export async function toSmallDisk(stack: Stack, random: Random): Promise<void> {
   const folder = join(stack.servers.dataOf('postgres'), random.pick(PLACES));
@@ -66,36 +55,26 @@ export async function toLargeDisk(stack: Stack): Promise<void> {
   await stack.heal();
 }
 
-const isMounted = (folder: string): boolean => readFileSync('/proc/mounts', 'utf8').includes(` ${folder} `);
-
-/** What stands aside takes its place again; also after a harness that was killed. */
-export function unmountAll(data: string): void {
-  for (const folder of PLACES.map((place) => join(data, place))) {
-    if (!isMounted(folder)) continue;
-    execFileSync('umount', [folder]);
-    rmSync(folder, { recursive: true });
-    renameSync(aside(folder), folder);
-  }
-}
-
 export async function fillDisk({ stack }: Scene): Promise<string> {
   const data = stack.servers.dataOf('postgres');
   const place = PLACES.find((one) => isMounted(join(data, one)));
   if (place === undefined) throw new Error('no part of the data lies on a small disk: prepare this fault first');
   const filler = join(data, place, FILLER);
+  const log = logOf(stack.context.layout, 'postgres');
+  const logged = statSync(log).size;
   fill(filler);
-  const until = performance.now() + fullMs;
-  let refused = '';
-  while (performance.now() < until) {
-    if (!stack.servers.isRunning('postgres')) refused = 'PostgreSQL ended itself';
+  const end = performance.now() + fullMs;
+  while (performance.now() < end) {
     // A log file that is begun already has room: only the next one meets the full disk.
-    else if (place === 'pg_wal') await stack.query('SELECT pg_switch_wal()').catch((error: unknown) => (refused ||= String(error)));
-    else fill(filler);
+    if (place === 'pg_wal' && stack.servers.isRunning('postgres')) await stack.query('SELECT pg_switch_wal()').catch(() => undefined);
+    if (place === 'base') fill(filler);
     await pause(100);
   }
+  const ended = !stack.servers.isRunning('postgres');
+  const refused = readFileSync(log).subarray(logged).toString('utf8').split('No space left on device').length - 1;
   rmSync(filler, { force: true });
   await stack.servers.start('postgres');
-  return `${place} full for ${fullMs / 1000} s${refused === '' ? '' : `: ${refused}`}`;
+  return `${place} full for ${fullMs / 1000} s: ${refused} refusals${ended ? ', PostgreSQL ended itself' : ''}`;
 }
 
 /** Takes what room there is, to the last page. */

@@ -1,50 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { breakLink, killInBatch, killWhileLocked, killWriter } from './break-writer.ts';
+import { breakLink, type Cut, killInBatch, killWhileLocked, killWriter } from './break-writer.ts';
 import { moveBrokerClock, moveWriterClock, startWritersUnderFaketime } from './clocks.ts';
-import { fillDisk, mayMount, toLargeDisk, toSmallDisk } from './disk.ts';
-import type { SaleUnderTest } from './evidence.ts';
-import type { Attempt, CheckName } from './history.ts';
+import { fillDisk, toLargeDisk, toSmallDisk } from './disk.ts';
+import { mayMount } from './mounts.ts';
 import type { Random } from './plan.ts';
 import { recreateTopic, restorePostgres } from './restore.ts';
 import { ownerOf, takeover } from './owner.ts';
+import type { Fault } from './scene.ts';
 import type { Service, Stack } from './stack.ts';
 import { flushRedis } from './flush-redis.ts';
-
-/** What a fault may use while buyers come and go. */
-export interface Scene {
-  readonly stack: Stack;
-  readonly random: Random;
-  readonly sale: SaleUnderTest;
-  /** Grows while the round goes on. */
-  readonly attempts: readonly Attempt[];
-  /** The fault itself saw what must not be. */
-  readonly violated: (check: CheckName, detail: string) => void;
-}
-
-export interface Fault {
-  /** How it is done. */
-  readonly how: string;
-  /** What has to happen, beside all the checks. */
-  readonly expected: string;
-  /** Why this machine cannot do it; null where it can. */
-  readonly impossible?: (stack: Stack) => string | null;
-  /** Before the sale is made. */
-  readonly prepare?: (stack: Stack, random: Random) => Promise<void>;
-  /** In the midst of the load; returns what was seen, once nothing more is broken by it. */
-  readonly run: (scene: Scene) => Promise<string>;
-  /** After the checks: undoes `prepare`. */
-  readonly mend?: (stack: Stack) => Promise<void>;
-  /** The line halts for good: nobody waits for answers, and the next round has a stack made afresh. */
-  readonly halts?: true;
-  /** Checks that cannot hold here, and why. */
-  readonly waives?: Partial<Record<CheckName, string>>;
-}
 
 const GOES_ON = 'everyone is answered, everything adds up';
 
 export const FAULTS: Readonly<Record<string, Fault>> = {
   'writer-killed': {
-    how: 'SIGKILL of the writer that owns the line, at any moment',
+    how: 'SIGKILL of the writer that owns the line, of the other, or of both, at any moment',
     expected: `the other takes over; ${GOES_ON}`,
     run: (scene) => killWriter(scene),
   },
@@ -229,11 +199,17 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'link-writer-kafka': linkFault('writer', 'kafka'),
   'link-edge-postgres': linkFault('edge', 'postgres'),
   'link-edge-kafka': linkFault('edge', 'kafka'),
+  'link-payment-kafka': linkFault('payment', 'kafka'),
   'link-redis': linkFault('everyone', 'redis'),
 };
 
-function linkFault(from: 'writer' | 'edge' | 'everyone', to: 'postgres' | 'kafka' | 'redis'): Fault {
-  const who = { writer: 'the owner’s way', edge: 'the way of reserve and checkout', everyone: 'everyone’s way' }[from];
+function linkFault(from: Cut, to: 'postgres' | 'kafka' | 'redis'): Fault {
+  const who = {
+    writer: 'the owner’s way',
+    edge: 'the way of reserve and checkout',
+    payment: 'the payment service’s way',
+    everyone: 'everyone’s way',
+  }[from];
   return {
     how: `${who} to ${to} is slow, cut, cut once, or swallows everything, for up to six seconds (TCP proxy)`,
     expected: GOES_ON,

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { aligned } from '#deploy/local/tables.ts';
 import { FAULTS } from './faults.ts';
 import { faultOf, planOf } from './plan.ts';
-import { summaryOf, type Results } from './results.ts';
+import { RESULTS_FILE, summaryOf, type Results } from './results.ts';
 import { runRound, type RoundResult } from './round.ts';
 import { openStack } from './stack.ts';
 
@@ -27,7 +27,7 @@ function fromArguments(): { rounds: number; from: number; only: string | undefin
     rounds: number(values.rounds, names.length),
     from: number(values.from, 1),
     only,
-    json: values.json ?? join(root, '.local', 'chaos-results.json'),
+    json: values.json ?? join(root, RESULTS_FILE),
   };
   const faults = [
     ...[asked.rounds, asked.from]
@@ -53,8 +53,26 @@ const asked = fromArguments();
 const seeds = seedsOf(asked);
 const rounds: RoundResult[] = [];
 const failures: string[] = [];
+const skipped: string[] = [];
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (interrupted = true));
+
+function resultsSoFar(): Results {
+  return {
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    command: `make chaos ROUNDS=${asked.rounds}${asked.from === 1 ? '' : ` FROM=${asked.from}`}${asked.only === undefined ? '' : ` ONLY=${asked.only}`}`,
+    date: new Date().toISOString(),
+    rounds,
+    failures,
+    skipped,
+  };
+}
+
+/** After each round: a run that is ended halfway has told what it knew. */
+function save(): void {
+  mkdirSync(dirname(asked.json), { recursive: true });
+  writeFileSync(asked.json, `${JSON.stringify(resultsSoFar(), null, 2)}\n`);
+}
 
 const stack = await openStack(process.env, (line) => console.log(line));
 try {
@@ -67,6 +85,7 @@ try {
     const label = `${String(index + 1).padStart(3)}/${seeds.length}  seed ${String(seed).padEnd(4)} ${plan.fault.padEnd(28)}`;
     if (impossible !== null) {
       console.log(`${label} SKIPPED: ${impossible}`);
+      skipped.push(`${plan.fault}: ${impossible}`);
       continue;
     }
     try {
@@ -82,21 +101,13 @@ try {
       console.log(`${label} BROKE OFF: ${why}`);
       await stack.startAfresh();
     }
+    save();
   }
 } finally {
   await stack.close();
 }
 
-const results: Results = {
-  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
-  command: `make chaos ROUNDS=${asked.rounds}${asked.from === 1 ? '' : ` FROM=${asked.from}`}${asked.only === undefined ? '' : ` ONLY=${asked.only}`}`,
-  date: new Date().toISOString(),
-  rounds,
-  failures,
-};
-mkdirSync(dirname(asked.json), { recursive: true });
-writeFileSync(asked.json, `${JSON.stringify(results, null, 2)}\n`);
-console.log(`\n${aligned(summaryOf(results)).join('\n')}`);
+console.log(`\n${aligned(summaryOf(resultsSoFar())).join('\n')}`);
 const bad = rounds.filter(({ violations }) => violations.length > 0);
 console.log(`\n${rounds.length} rounds, ${bad.length} with a violation, ${failures.length} broken off; ${asked.json}`);
 for (const { seed } of bad) console.log(`  make chaos ROUNDS=1 FROM=${seed}`);

@@ -1,5 +1,5 @@
 import { until } from '../until.ts';
-import type { Scene } from './faults.ts';
+import type { Scene } from './scene.ts';
 import type { Writer } from './stack.ts';
 
 const takeoverMsMax = 30_000;
@@ -23,7 +23,7 @@ export async function takeover(scene: Pick<Scene, 'stack' | 'sale'>, former: Wri
     ({ epoch }) => epoch > before,
     takeoverMsMax,
   );
-  return `${former} gone, ${owner} took over after ${((performance.now() - from) / 1000).toFixed(1)} s`;
+  return `${former} was the owner, ${owner} took over after ${((performance.now() - from) / 1000).toFixed(1)} s`;
 }
 
 export async function epochOf({ stack, sale }: Pick<Scene, 'stack' | 'sale'>): Promise<number> {

@@ -1,18 +1,23 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
-import type { Offset } from '#schemas/ids.ts';
+import { COMMAND_VERSION } from '#schemas/command.ts';
+import type { EpochMs, Offset, SaleId, Sku } from '#schemas/ids.ts';
 import { prepareTopics } from '#deploy/local/kafka.ts';
+import { fingerprint, reservationId, userRef } from '#shared/ids/derive.ts';
+import { encodeCommand } from '#shared/line/encode.ts';
+import { createEnqueuer } from '#shared/line/enqueue.ts';
 import { parseCommand } from '#shared/line/parse-command.ts';
 import { commandsTopic, deleteTopic } from '#shared/line/topics.ts';
 import { until } from '../until.ts';
 import { haltedLines, readLedger, readLine, withReader } from './evidence.ts';
-import type { Scene } from './faults.ts';
+import type { Scene } from './scene.ts';
 
 /** Faults after which the ledger and the line do not belong to each other any more. */
 
 const haltMsMax = 60_000;
 const redecidedMsMax = 30_000;
 const COPY = 'older';
+const strangersBeyond = 100;
 const EDGE = ['reserve', 'checkout'] as const;
 
 /** Waits until a writer has halted with one of the codes; says which, or what is wrong. */
@@ -97,26 +102,67 @@ async function deleteBelowEnd({ stack, sale }: Scene): Promise<void> {
   }
 }
 
-/** The line is gone and another has its name: sooner or later it reaches the offset at which the writer stands. */
+/**
+ * The line is gone and another has its name. Sooner or later it reaches the offset at which the writer stands:
+ * in some rounds at once, by requests of strangers.
+ */
 export async function recreateTopic(scene: Scene): Promise<string> {
   const { stack, sale, random, violated } = scene;
   const access = { brokers: [stack.brokers], clientId: 'chaos' };
+  const strangers = random.chance(0.6);
   await deleteTopic(access, commandsTopic);
+  const due = await nextOffset(scene);
   const ms = random.between(0, 1_500);
   await pause(ms);
   await until(
     () => prepareTopics({ brokers: [stack.brokers], partitions: stack.context.layout.linePartitions, copies: 1 }).then(() => true),
     () => true,
   );
+  if (strangers) await sendStrangers(scene, due + strangersBeyond);
+  const from = performance.now();
   const halted = await untilHalted(scene, ['line_broken', 'line_behind_ledger', 'line_differs', 'line_hole', 'line_truncated']);
+  const tookMs = performance.now() - from;
   // Time for what must not happen.
   await pause(2_000);
   const decidedFrom = new Map((await readLedger(stack, sale.id)).map(({ event }) => [`${event.offset} ${event.request_id}`, event.seq]));
   const records = await readLine(stack, commandsTopic, sale.partition, 0 as Offset);
+  let decided = 0;
   for (const { offset, value } of records) {
     const parsed = parseCommand(value ?? Buffer.alloc(0));
     const seq = parsed.ok ? decidedFrom.get(`${offset} ${parsed.command.request_id}`) : undefined;
-    if (seq !== undefined) violated('halted', `seq ${seq} was decided from offset ${offset} of the new topic`);
+    if (seq === undefined) continue;
+    decided += 1;
+    if (decided === 1) violated('halted', `seq ${seq} was decided from offset ${offset} of the new topic`);
   }
-  return `made anew after ${ms} ms, ${records.length} records in it; ${halted}`;
+  return `made anew after ${ms} ms, due ${due}, ${records.length} records in it; ${halted} after ${(tookMs / 1000).toFixed(1)} s, ${decided} of the new topic decided`;
+}
+
+async function sendStrangers({ stack, sale }: Scene, count: number): Promise<void> {
+  const enqueuer = createEnqueuer({ brokers: [stack.brokers], clientId: 'chaos', enqueueTimeoutMs: 20_000 });
+  try {
+    await Promise.all(
+      Array.from({ length: count }, (_, n) => {
+        const user = userRef('strangers', String(n));
+        const items = [{ sku: 'unit' as Sku, quantity: 1 }];
+        return enqueuer.enqueue(
+          sale.partition,
+          encodeCommand({
+            v: COMMAND_VERSION,
+            type: 'reservation.create',
+            sale_id: sale.id as SaleId,
+            request_id: `stranger-${n}`,
+            fingerprint: fingerprint(['reservation.create', items, false]),
+            accepted_at: Date.now() as EpochMs,
+            reservation_id: reservationId(sale.id as SaleId, user, 'stranger'),
+            user,
+            items,
+            allow_partial: false,
+            respond_async: false,
+          }),
+        );
+      }),
+    );
+  } finally {
+    await enqueuer.close();
+  }
 }

@@ -2,6 +2,8 @@ import type { RoundResult } from './round.ts';
 
 /** What a run found, as tables. */
 
+export const RESULTS_FILE = '.local/chaos-results.json';
+
 export interface Results {
   readonly commit: string;
   readonly command: string;
@@ -9,6 +11,8 @@ export interface Results {
   readonly rounds: readonly RoundResult[];
   /** Rounds that broke off: nothing is known of them. */
   readonly failures: readonly string[];
+  /** What this machine does not allow. */
+  readonly skipped: readonly string[];
 }
 
 export function summaryOf({ rounds }: Results): string[][] {

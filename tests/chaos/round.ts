@@ -5,7 +5,7 @@ import { until } from '../until.ts';
 import { sendCrowd } from './buyers.ts';
 import { checkHistory } from './check-history.ts';
 import { collect, untilQuiet, type SaleUnderTest } from './evidence.ts';
-import type { Fault, Scene } from './faults.ts';
+import type { Fault, Scene } from './scene.ts';
 import type { Violation } from './history.ts';
 import type { Load, Plan } from './plan.ts';
 import type { Stack } from './stack.ts';

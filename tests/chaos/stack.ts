@@ -11,7 +11,7 @@ import { databaseUrl, OWNER_ROLE, postgresDataOf } from '#deploy/local/postgres.
 import { stopProcess } from '#deploy/local/processes.ts';
 import { up } from '#deploy/local/up.ts';
 import { openProxy, type Proxy } from '../proxy.ts';
-import { unmountAll } from './disk.ts';
+import { unmountAll } from './mounts.ts';
 import { watchServices, type Services } from './processes.ts';
 import { createServers, type Server, type Servers } from './servers.ts';
 
@@ -48,13 +48,14 @@ const ALWAYS = ['gateway-sim', 'writer', 'writer-standby', 'payment', 'reserve',
 export type Service = (typeof ALWAYS)[number] | Writer;
 
 /** Who has a way of its own to each server: the two edge services share one. The others go straight. */
-const CLIENTS = ['writer', 'writer-standby', 'edge'] as const;
+const CLIENTS = ['writer', 'writer-standby', 'edge', 'payment'] as const;
 export type Client_ = (typeof CLIENTS)[number];
 const clientOf: Partial<Record<Service, Client_>> = {
   writer: 'writer',
   'writer-standby': 'writer-standby',
   reserve: 'edge',
   checkout: 'edge',
+  payment: 'payment',
 };
 
 const portOffset = 20_000;
