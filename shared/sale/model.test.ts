@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import type { Command } from '#schemas/command.ts';
-import { Event, REQUEST_REFUSALS, RESERVATION_REFUSALS } from '#schemas/event.ts';
 import type { EpochMs, Offset } from '#schemas/ids.ts';
 import { advance, type Advanced, type Entry, FOLLOW_UPS_MAX } from './advance.ts';
 import { checkInvariants } from './check-invariants.ts';
@@ -10,20 +9,12 @@ import { forget, learn, unknownTo } from './learn.ts';
 import { restore } from './restore.ts';
 import { initialState, isSettled, type SaleState, seqOf } from './state.ts';
 import { operate, reservation, SALE, schedule, tick } from './testing/commands.ts';
-import { histories, type History } from './testing/histories.ts';
+import { entriesOf, histories } from './testing/histories.ts';
 import { LedgerModel } from './testing/ledger-model.ts';
 import { NaiveSale, type Told } from './testing/naive-sale.ts';
 import { shown } from './testing/shown.ts';
 
 const runs = { numRuns: fc.readConfigureGlobal().numRuns ?? 200 };
-
-function entriesOf({ terms, steps }: History): Entry[] {
-  let at = 0;
-  return [
-    { at: 0 as EpochMs, offset: 0 as Offset, command: schedule('setup', terms) },
-    ...steps.map(({ afterMs, ...said }, step) => ({ at: (at += afterMs) as EpochMs, offset: (step + 1) as Offset, ...said })),
-  ];
-}
 
 /** Few enough that a record leaves something to the next one, or as many as there are. */
 const followUpsMax = fc.constantFrom(1, 2, 3, FOLLOW_UPS_MAX);
@@ -50,31 +41,6 @@ function expectSame(actual: unknown, expected: unknown, step: number): void {
 function told({ events, answer }: Advanced): Told {
   return answer.kind === 'repeated' && events.length === 0 ? { repeated: answer.seq } : events.map(shown);
 }
-
-test('histories lead to every event there is, and to every refusal', () => {
-  const seen = new Set<string>();
-  for (const history of fc.sample(histories, { numRuns: 150, seed: 1 })) {
-    for (const { events, answer } of uninterrupted(entriesOf(history), FOLLOW_UPS_MAX)) {
-      seen.add(answer.kind);
-      for (const event of events) {
-        seen.add(event.type);
-        if ('reason' in event) seen.add(`${event.type} ${event.reason}`);
-        if ('request' in event) seen.add(`refused ${event.request}`);
-      }
-    }
-  }
-  const types = Event.options.map(({ shape }) => shape.type.value);
-  const requests = Event.options.flatMap(({ shape }) => ('request' in shape ? shape.request.options : []));
-  const wanted = [
-    ...['event', 'repeated', 'nothing'],
-    ...types,
-    ...RESERVATION_REFUSALS.map((reason) => `reservation.rejected ${reason}`),
-    ...REQUEST_REFUSALS.map((reason) => `request.rejected ${reason}`),
-    ...requests.map((request) => `refused ${request}`),
-    ...['declined', 'gave_up', 'deadline'].map((reason) => `order.failed ${reason}`),
-  ];
-  expect(wanted.filter((each) => !seen.has(each))).toEqual([]);
-});
 
 test('tells what a naive sale tells, and keeps its invariants', () => {
   fc.assert(

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import type { Command } from '#schemas/command.ts';
+import type { EpochMs, Offset } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
+import type { Entry } from '../advance.ts';
 import { cancel, changeStock, checkOut, declined, operate, paid, refunded, reserve, schedule, termsOf, tick } from './commands.ts';
 
 /** A record of the line, so many ms after the one before: a command, or bytes that are none. */
@@ -163,3 +165,12 @@ export const histories: fc.Arbitrary<History> = fc
     if (Date.parse(agreed.starts_at) > 0) steps.splice(opening, 0, { afterMs: 1, command: operate('opening', 'open') });
     return { terms: agreed, steps };
   });
+
+/** The line of such a sale, from the record that schedules it. */
+export function entriesOf({ terms, steps }: History): Entry[] {
+  let at = 0;
+  return [
+    { at: 0 as EpochMs, offset: 0 as Offset, command: schedule('setup', terms) },
+    ...steps.map(({ afterMs, ...said }, step) => ({ at: (at += afterMs) as EpochMs, offset: (step + 1) as Offset, ...said })),
+  ];
+}
