@@ -41,7 +41,7 @@ const undecided: Extract<Awaited, { kind: 'undecided' }> = { kind: 'undecided', 
 function setUp(row: OrderRow | null = null) {
   const state = { row, notes: new Map<string, Note202>() };
   const handle = createOrderHandler({
-    cards: { find: () => card },
+    cards: { find: () => card, ofKnown: async () => card },
     submit: { gate: () => undefined, andWait: () => Promise.resolve(line.next), only: () => Promise.resolve(undecided.place) },
     notes: {
       async note(id, note) {

@@ -2,7 +2,6 @@ import { COMMAND_VERSION, type RequestCheckout } from '#schemas/command.ts';
 import type { Event } from '#schemas/event.ts';
 import { OrderRequest } from '#schemas/http.ts';
 import type { Fingerprint, OrderId, RequestKey, ReservationId, SaleNo } from '#schemas/ids.ts';
-import { assert } from '#shared/faults/assert.ts';
 import { fingerprint, orderId, requestKey } from '#shared/ids/derive.ts';
 import { json, withHeaders, type Outcome } from '#shared/http/answer.ts';
 import type { ChangeWaiter } from '#shared/http/await-change.ts';
@@ -94,8 +93,7 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
     if (row !== null && row.user_ref !== caller.ref) return null;
     const note = row === null ? await notes.find(id) : null;
     if (row === null && (note?.user !== caller.ref || note.items === undefined)) return null;
-    const card = await cards.find((row ?? note)!.sale_id);
-    assert(card !== null, 'a reservation has a sale');
+    const card = await cards.ofKnown((row ?? note)!.sale_id);
     return { card, amount: row === null ? null : amountOf(card, row.items) };
   }
 

@@ -1,6 +1,5 @@
 import type { Event } from '#schemas/event.ts';
 import type { OrderId, UserRef } from '#schemas/ids.ts';
-import { assert } from '#shared/faults/assert.ts';
 import { json, type Outcome } from '#shared/http/answer.ts';
 import type { ChangeWaiter } from '#shared/http/await-change.ts';
 import type { Notes202 } from '#shared/http/answered-202.ts';
@@ -48,8 +47,7 @@ export function createOrderReaders({ cards, notes, reservations, orders, progres
   async function priceOf(reservationId: string | undefined, user: UserRef): Promise<Price | null> {
     const row = reservationId === undefined ? null : await reservations.byId(reservationId);
     if (row?.user_ref !== user) return null;
-    const card = await cards.find(row.sale_id);
-    assert(card !== null, 'a reservation has a sale');
+    const card = await cards.ofKnown(row.sale_id);
     return { amount: amountOf(card, row.items), currency: card.currency };
   }
 

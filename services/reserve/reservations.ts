@@ -20,7 +20,7 @@ import { validated } from '#shared/http/validate.ts';
 import { reservationOfNote, reservationOfRow } from '#shared/http/views.ts';
 import type { createProgress } from '#shared/ledger/read/progress.ts';
 import { isUuid, type ReservationReads, type ReservationRow } from '#shared/ledger/read/reservations.ts';
-import type { SaleCard, SaleCards } from '#shared/ledger/read/sale-card.ts';
+import type { SaleCards } from '#shared/ledger/read/sale-card.ts';
 
 export interface ReservationPorts {
   readonly cards: SaleCards;
@@ -41,12 +41,6 @@ type Own = { readonly row: ReservationRow; readonly note: null } | { readonly ro
 export function createReservationHandlers(ports: ReservationPorts) {
   const { cards, submit, notes, reservations, decided, progress, now } = ports;
 
-  async function cardOf(saleId: SaleId): Promise<SaleCard> {
-    const card = await cards.find(saleId);
-    assert(card !== null, 'a reservation has a sale');
-    return card;
-  }
-
   async function find(id: string, user: UserRef): Promise<Own | null> {
     if (!isUuid(id)) return null;
     const row = await reservations.byId(id);
@@ -56,9 +50,9 @@ export function createReservationHandlers(ports: ReservationPorts) {
   }
 
   async function viewOf(id: string, own: Own, caller: Caller): Promise<object> {
-    if (own.row !== null) return reservationOfRow(own.row, await cardOf(own.row.sale_id), caller.userId, now());
+    if (own.row !== null) return reservationOfRow(own.row, await cards.ofKnown(own.row.sale_id), caller.userId, now());
     const { note } = own;
-    return reservationOfNote(id, note, await cardOf(note.sale_id), caller.userId, await progress(note.partition, note.offset));
+    return reservationOfNote(id, note, await cards.ofKnown(note.sale_id), caller.userId, await progress(note.partition, note.offset));
   }
 
   /** `GET /v1/reservations/{id}?wait=N`: the wait ends when it is queued no longer. */
@@ -82,7 +76,7 @@ export function createReservationHandlers(ports: ReservationPorts) {
     // What cannot be a sale's id names a sale in which nobody reserved.
     const rows = saleId !== null && !SaleId.safeParse(saleId).success ? [] : await reservations.ofUser(caller.ref, saleId, after, limit);
     const { page, nextCursor } = pageOf(rows, limit, (row) => ({ ms: row.created_at_ms, id: row.id }));
-    const data = await Promise.all(page.map(async (row) => reservationOfRow(row, await cardOf(row.sale_id), caller.userId, now())));
+    const data = await Promise.all(page.map(async (row) => reservationOfRow(row, await cards.ofKnown(row.sale_id), caller.userId, now())));
     return json(200, { data, next_cursor: nextCursor }, PRIVATE);
   }
 
@@ -94,7 +88,7 @@ export function createReservationHandlers(ports: ReservationPorts) {
     const id = param(exchange, 'id');
     const own = await find(id, caller.ref);
     if (own === null) return ABSENT;
-    const card = await cardOf((own.row ?? own.note).sale_id);
+    const card = await cards.ofKnown((own.row ?? own.note).sale_id);
     const preference = preferenceOf(exchange.request.headers['prefer']);
     const key = requestKey(caller.ref, `/v1/reservations/${id}/cancel`, idempotencyKey);
     const print = fingerprint(['reservation.cancel', id]);

@@ -1,5 +1,6 @@
 import type { Partition, SaleId, SaleNo, Sku } from '#schemas/ids.ts';
 import { SaleId as SaleIdSchema } from '#schemas/ids.ts';
+import { assert } from '#shared/faults/assert.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
 import { coalesce } from './coalesce.ts';
 import type { Reads, Statement } from './reads.ts';
@@ -18,6 +19,8 @@ export interface SaleCard {
 export interface SaleCards {
   /** The card, at once where it is known here; null for a sale that is not, or not decided yet. */
   find(saleId: string): SaleCard | Promise<SaleCard | null>;
+  /** The card of a sale of which the ledger has something: it has the sale too, also where it had not a moment ago. */
+  ofKnown(saleId: SaleId): Promise<SaleCard>;
 }
 
 /** Sales kept in memory; the one asked for longest ago is dropped first. */
@@ -51,8 +54,6 @@ export function createSaleCards(reads: Reads, now: () => number = Date.now): Sal
   );
 
   async function fetch(saleId: string): Promise<SaleCard | null> {
-    const since = absent.get(saleId);
-    if (since !== undefined && now() - since < absentMs) return null;
     const card = await load(saleId);
     if (card === null) {
       absent.delete(saleId);
@@ -71,7 +72,14 @@ export function createSaleCards(reads: Reads, now: () => number = Date.now): Sal
       const known = cards.get(saleId);
       if (known !== undefined) return known;
       if (!SaleIdSchema.safeParse(saleId).success) return Promise.resolve(null);
+      const since = absent.get(saleId);
+      if (since !== undefined && now() - since < absentMs) return Promise.resolve(null);
       return fetch(saleId);
+    },
+    async ofKnown(saleId) {
+      const card = cards.get(saleId) ?? (await fetch(saleId));
+      assert(card !== null, `the ledger speaks of sale ${saleId}`);
+      return card;
     },
   };
 }
