@@ -396,6 +396,51 @@ const stories: Record<string, readonly Story[]> = {
       ],
     },
     {
+      name: 'up to the limit he is served, also in part, and beyond it told that it is the limit',
+      terms: termsOf('A:4 B:5', { ...waitlist, per_user_limit: 2 }),
+      steps: [
+        [0, reserve('r0', 'ann', 'A:2'), ['reservation.created r0 A:2 until 10000 {A 4/2/0}']],
+        [0, reserve('r1', 'eve', 'A:2'), ['reservation.created r1 A:2 until 10000 {A 4/4/0}']],
+        [0, reserve('r2', 'bob', 'A', { partial: true }), ['reservation.waitlisted r2 A:1']],
+        [0, reserve('r3', 'cyd', 'A:2'), ['reservation.waitlisted r3 A:2']],
+        [0, reserve('r4', 'dan', 'A:2', { partial: true }), ['reservation.waitlisted r4 A:2']],
+        [0, reserve('r5', 'bob', 'B:2'), ['reservation.created r5 B:2 until 10000 {B 5/2/0}']],
+        [0, reserve('r6', 'dan', 'B'), ['reservation.created r6 B:1 until 10000 {B 5/3/0}']],
+        [
+          1,
+          cancel('c0', 'r0', 'ann'),
+          [
+            'reservation.cancelled r0 by c0 {A 4/2/0}',
+            'reservation.rejected r2 per_user_limit',
+            'reservation.offered r3 A:2 until 10001 {A 4/4/0}',
+          ],
+        ],
+        [
+          2,
+          cancel('c1', 'r1', 'eve'),
+          ['reservation.cancelled r1 by c1 {A 4/2/0}', 'reservation.offered r4 A:1 not A:1 per_user_limit until 10002 {A 4/3/0}'],
+        ],
+      ],
+    },
+    {
+      name: 'where several items come back at once, who has waited longest is first, whichever he waits for',
+      terms: termsOf('A:1 B:1', waitlist),
+      steps: [
+        [0, reserve('r1', 'ann', 'A B'), ['reservation.created r1 A:1 B:1 until 10000 {A 1/1/0, B 1/1/0}']],
+        [0, reserve('r2', 'bob', 'B'), ['reservation.waitlisted r2 B:1']],
+        [0, reserve('r3', 'cyd', 'A'), ['reservation.waitlisted r3 A:1']],
+        [
+          1,
+          cancel('c1', 'r1', 'ann'),
+          [
+            'reservation.cancelled r1 by c1 {A 1/0/0, B 1/0/0}',
+            'reservation.offered r2 B:1 until 10001 {B 1/1/0}',
+            'reservation.offered r3 A:1 until 10001 {A 1/1/0}',
+          ],
+        ],
+      ],
+    },
+    {
       name: 'who has a hold in force when his turn comes is turned away where the sale allows one',
       terms: termsOf('A:1 B:5', { ...waitlist, active_holds_per_user: 1 }),
       steps: [

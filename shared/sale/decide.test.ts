@@ -3,6 +3,7 @@ import type { DecidedEvent } from '#schemas/event.ts';
 import type { EpochMs, Offset } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
 import { advance } from './advance.ts';
+import { decideExpiry } from './decide-expiry.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import { unknownTo } from './learn.ts';
@@ -369,6 +370,27 @@ describe.each([[undefined], [traceparent]])('each field of an event, traceparent
         reason: 'malformed',
       },
     ]);
+  });
+});
+
+describe('the end of a hold crashes', () => {
+  const stateAfter = (commands: readonly Command[]) => {
+    const state = initialState(SALE);
+    [schedule('setup', one), ...commands].forEach((command, offset) => {
+      advance(state, { at: 0 as EpochMs, offset: offset as Offset, command });
+    });
+    return state;
+  };
+  const occasion = (at: number) => ({ at: at as EpochMs, offset: 9 as Offset, requestId: 'x' });
+  test('before its deadline', () => {
+    const state = stateAfter(begun);
+    expect(() => decideExpiry(state, 0, occasion(9_999))).toThrow('assertion failed');
+    expect(decideExpiry(state, 0, occasion(10_000))).toMatchObject([{ type: 'reservation.expired' }]);
+  });
+  test('where it is being paid and has no order', () => {
+    const state = stateAfter(begun);
+    state.reservations.setStatus(0, 'paying');
+    expect(() => decideExpiry(state, 0, occasion(10_000))).toThrow('assertion failed');
   });
 });
 
