@@ -50,6 +50,8 @@ function seedsOf({ rounds, from, only }: { rounds: number; from: number; only: s
 }
 
 const asked = fromArguments();
+// As it is now: the code is loaded, whatever is committed meanwhile.
+const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
 const seeds = seedsOf(asked);
 const rounds: RoundResult[] = [];
 const failures: string[] = [];
@@ -59,7 +61,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (i
 
 function resultsSoFar(): Results {
   return {
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    commit,
     command: `make chaos ROUNDS=${asked.rounds}${asked.from === 1 ? '' : ` FROM=${asked.from}`}${asked.only === undefined ? '' : ` ONLY=${asked.only}`}`,
     date: new Date().toISOString(),
     rounds,

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { COMMAND_VERSION } from '#schemas/command.ts';
 import type { EpochMs, Offset, SaleId, Sku } from '#schemas/ids.ts';
 import { prepareTopics } from '#deploy/local/kafka.ts';
@@ -11,6 +11,7 @@ import { commandsTopic, deleteTopic } from '#shared/line/topics.ts';
 import { until } from '../until.ts';
 import { haltedLines, readLedger, readLine, withReader } from './evidence.ts';
 import type { Scene } from './scene.ts';
+import type { Stack } from './stack.ts';
 
 /** Faults after which the ledger and the line do not belong to each other any more. */
 
@@ -52,7 +53,7 @@ export async function restorePostgres(scene: Scene, line: 'line whole' | 'line c
   );
   await pause(random.between(300, 1_500));
   // As an operator has to: until the line is decided again, the ledger knows less than buyers were told.
-  await Promise.all(EDGE.map((edge) => stack.services.stop(edge, 'SIGKILL')));
+  await Promise.all([...EDGE.map((edge) => stack.services.stop(edge, 'SIGKILL')), stack.services.stop('payment')]);
   await stack.servers.kill('postgres', 'SIGQUIT');
   await stack.servers.start('postgres');
   const before = await readLedger(stack, sale.id);
@@ -72,6 +73,8 @@ export async function restorePostgres(scene: Scene, line: 'line whole' | 'line c
     if (events.length !== copied) violated('halted', `${events.length - copied} events were decided behind the hole`);
     return `${undone}; ${halted}`;
   }
+  // Kafka remembers what the payment service has read, and the ledger no longer has what came of it: it reads all of it again.
+  await withAdmin(stack, (admin) => admin.deleteGroups(['payment']));
   const again = await until(
     () => readLedger(stack, sale.id),
     (events) => events.length >= before.length,
@@ -91,12 +94,18 @@ async function nextOffset({ stack, sale }: Scene): Promise<number> {
 /** Deletes what stands in the sale's line. */
 async function deleteBelowEnd({ stack, sale }: Scene): Promise<void> {
   const { high } = await withReader(stack, commandsTopic, (reader) => reader.watermarks(sale.partition));
-  const admin = new Kafka({ clientId: 'chaos', brokers: [stack.brokers], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
+  await withAdmin(stack, async (admin) => {
     // The library deletes only where it has met the topic before.
     await admin.fetchTopicOffsets(commandsTopic);
     await admin.deleteTopicRecords({ topic: commandsTopic, partitions: [{ partition: sale.partition, offset: String(high) }] });
+  });
+}
+
+async function withAdmin(stack: Stack, use: (admin: Admin) => Promise<unknown>): Promise<void> {
+  const admin = new Kafka({ clientId: 'chaos', brokers: [stack.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    await use(admin);
   } finally {
     await admin.disconnect();
   }

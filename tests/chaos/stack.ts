@@ -175,9 +175,16 @@ export async function openStack(environment: Readonly<Record<string, string | un
     await untilReady();
   }
 
-  async function stopServices(): Promise<void> {
+  /** At once; nothing of it is worth an orderly end. */
+  async function stopEverything(): Promise<void> {
     for (const service of services.running()) services.signal(service, 'SIGCONT');
     await Promise.all(services.running().map((service) => services.stop(service, 'SIGKILL')));
+    for (const server of partsAtStart) {
+      servers.signal(server, 'SIGCONT');
+      await servers.kill(server, 'SIGKILL');
+      await servers.stop(server);
+    }
+    unmountAll(postgresDataOf(context));
   }
 
   return {
@@ -208,19 +215,13 @@ export async function openStack(environment: Readonly<Record<string, string | un
     },
     heal,
     async startAfresh() {
-      await stopServices();
-      for (const server of partsAtStart) {
-        servers.signal(server, 'SIGCONT');
-        await servers.kill(server, 'SIGKILL');
-        await servers.stop(server);
-      }
+      await stopEverything();
       for (const server of ['postgres', 'kafka'] as const) servers.putBack(server, FRESH);
       services.takeExits();
       await heal();
     },
     async close() {
-      await stopServices();
-      for (const server of partsAtStart) servers.signal(server, 'SIGCONT');
+      await stopEverything();
       for (const proxy of ways.values()) await proxy.close();
       await clear(own);
     },
