@@ -287,3 +287,23 @@ describe('faults while following', () => {
     expect(world.crashes).toMatchObject([{ message: expect.stringContaining('assertion failed') as string }]);
   });
 });
+
+test('the lease runs out while a tenure loads: what another has decided meanwhile is not decided again', async () => {
+  const loadMs = 200;
+  const fates: Fates = (call, process) => ({ ms: call === 'unsettledHeads' && process === 'b' ? loadMs : 1 });
+  const { world, owner } = await followedSale({ fates });
+  world.startWriter('c', [P]);
+  await world.time.pass(1_000);
+  owner.kill();
+  const epochAtDeath = world.database.partitions.get(P)?.epoch ?? 0;
+  while ((world.database.partitions.get(P)?.owner ?? '') !== 'b') await world.time.pass(5);
+  // By the ledger's clock it has: `b` cannot know.
+  Object.assign(world.database.partitions.get(P) ?? {}, { leaseUntil: 0 });
+  reserveMany(world, 30, 32);
+  await world.time.pass(5_000);
+  expect(world.database.partitions.get(P)?.epoch).toBeGreaterThan(epochAtDeath + 1);
+  expect(world.logged.filter(({ message }) => message.startsWith('memory may differ')).map(({ fields }) => fields)).toMatchObject([
+    { code: 'ledger_ahead' },
+  ]);
+  expectSound(world, P, [SALE]);
+});

@@ -163,6 +163,12 @@ export function beginTenure(position: Position, ports: WriterPorts, limits: Limi
     const begun = ports.now();
     const loaded = await sales.loadUnsettled(await followed);
     if (hasEnded()) return;
+    if (loaded.decidedOffset >= position.nextOffset) {
+      // The lease ran out while this loaded, by the ledger's clock at least.
+      const what = `offset ${String(loaded.decidedOffset)} is decided, this tenure began at ${String(position.nextOffset)}`;
+      finish({ kind: 'reload', fault: new RetryableFault('ledger_ahead', `${what}: another has decided since`) });
+      return;
+    }
     tellLoaded(loaded, ports.now() - begun);
     ports.startPublishing(partition);
     outbox = createOutbox({

@@ -1,5 +1,5 @@
 import type { Command } from '#schemas/command.ts';
-import type { Partition, SaleId } from '#schemas/ids.ts';
+import type { Offset, Partition, SaleId } from '#schemas/ids.ts';
 import { EMPTY_HEAD } from '#shared/proof/seal.ts';
 import { isAnswered } from '#shared/sale/learn.ts';
 import { initialState, isSettled, seqOf, statusOf } from '#shared/sale/state.ts';
@@ -39,6 +39,8 @@ export interface Loaded {
   readonly cold: number;
   /** By which those that are warm were moved on last. */
   readonly caughtUpEvents: number;
+  /** Of the newest record that was decided for any of the warm ones; -1 where that is not known. */
+  readonly decidedOffset: Offset | -1;
 }
 
 /** Past sales that stay in memory, so that what still refers to them does not load them each time. */
@@ -68,12 +70,14 @@ export function createHotSales(
       let caughtUpEvents = 0;
       let warm = 0;
       let cold = 0;
+      let decidedOffset: Offset | -1 = -1;
       for (const head of await ledger.unsettledHeads([partition])) {
         const sale = followed.find(({ saleNo }) => saleNo === head.saleNo);
         const from = sale?.committedSeq ?? 0;
         if (sale !== undefined && (await catchUp(sale, head, ledger)) === 'there') {
           warm++;
           caughtUpEvents += head.seq - from;
+          decidedOffset = Math.max(decidedOffset, sale.state.lastOffset) as Offset | -1;
           take(sale);
         } else {
           cold++;
@@ -81,7 +85,7 @@ export function createHotSales(
           if (loaded?.kind === 'loaded') take(await restoreHotSale(partition, loaded, schedule));
         }
       }
-      return { warm, cold, caughtUpEvents };
+      return { warm, cold, caughtUpEvents, decidedOffset };
     },
     get(saleId) {
       const sale = sales.get(saleId);
