@@ -290,7 +290,10 @@ describe('faults while following', () => {
 
 test('the lease runs out while a tenure loads: what another has decided meanwhile is not decided again', async () => {
   const loadMs = 200;
-  const fates: Fates = (call, process) => ({ ms: call === 'unsettledHeads' && process === 'b' ? loadMs : 1 });
+  const fates: Fates = (call, process) => {
+    if (process === 'b' && call === 'renewLeases') return { ms: 1, how: 'fails' };
+    return { ms: process === 'b' && call === 'unsettledHeads' ? loadMs : 1 };
+  };
   const { world, owner } = await followedSale({ fates });
   world.startWriter('c', [P]);
   await world.time.pass(1_000);
