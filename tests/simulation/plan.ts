@@ -92,6 +92,7 @@ const LIKELY: readonly Happening[] = [
   ...(Object.keys(HAPPENINGS) as Happening[]),
   ...Array<Happening>(4).fill('a command that nobody of ours sends'),
   ...Array<Happening>(2).fill('the payment service is frozen'),
+  ...Array<Happening>(3).fill('a charge turns up after all'),
 ];
 const SKUS = ['A', 'B', 'C', 'D'] as Sku[];
 

@@ -2,8 +2,10 @@ import type { Partition } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import { reservationId } from '#shared/ids/derive.ts';
 import type { Batch } from '#shared/ledger/ledger.ts';
+import { encodeCommand } from '#shared/line/encode.ts';
 import type { MemoryBooks } from '#shared/payments/testing/memory-books.ts';
 import { RESTING_STATES } from '#shared/payments/states.ts';
+import { apply } from '#services/gateway-sim/book.ts';
 import { refOf, startApi, type SimApi } from './api.ts';
 import { createChecks, type Checks } from './checks.ts';
 import { createClients, type Clients } from './client.ts';
@@ -280,6 +282,8 @@ function happen(world: World, processes: Processes, clients: Clients, act: Extra
     case 'a tombstone':
       line.append(partition, null);
       return;
+    case 'a charge turns up after all':
+      return chargeAfterAll(world, where);
     case 'a command that nobody of ours sends': {
       const saleId = one(clients.saleIds.filter((id) => id !== undefined));
       const place = saleId === undefined ? undefined : world.ledger.lines.get(saleId);
@@ -289,6 +293,22 @@ function happen(world: World, processes: Processes, clients: Clients, act: Extra
       line.append(place.partition, strangeCommand(world, saleId, reservation, where));
     }
   }
+}
+
+/** The gateway had said no, and finds out that it has charged: somebody reports it, and it must be paid back. */
+function chargeAfterAll({ book, ledger, line, time }: World, where: number): void {
+  const failed = [...ledger.orders.values()].filter(
+    ({ id, status, paymentSettled, amount }) => status === 'failed' && paymentSettled && amount > 0 && !book.indexesOfReference.has(id),
+  );
+  const order = failed[where % Math.max(1, failed.length)];
+  if (order === undefined) return;
+  const { id, saleNo, reservationId: reservation_id, amount, currency } = order;
+  const charge_id = `ch_after_${id}`;
+  const at = new Date(time.now()).toISOString();
+  apply(book, { kind: 'charge', key: charge_id, fingerprint: charge_id, id: charge_id, reference: id, amount, currency, at });
+  const sale_id = ledger.saleIdOf(saleNo);
+  const report = { v: 1, sale_id, request_id: 'after-all', type: 'payment.succeeded', order_id: id, reservation_id, charge_id } as const;
+  line.append(ledger.lines.get(sale_id)!.partition, encodeCommand(report));
 }
 
 function isQuiet(...of: Parameters<typeof unfinished>): boolean {
