@@ -117,6 +117,8 @@ export type OnEvents = (partition: Partition, events: readonly Event[], range: E
 /** Options of `consumeSaleEvents` of sale-events.ts. */
 export interface ConsumeSaleEventsOptions {
   readonly brokers: readonly string[];
+  /** As in KafkaAccess: for a way through a proxy. */
+  readonly reach?: (address: { readonly host: string; readonly port: number }) => { readonly host: string; readonly port: number };
   readonly groupId: string;
   readonly onEvents: OnEvents;
   /** Called at most once, when the consumer has stopped for good by itself: exit and start anew. */

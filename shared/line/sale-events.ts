@@ -105,6 +105,8 @@ const fetchBytesMin = 64 * 1024;
 const fetchPartitionBytesMax = 1024 * 1024;
 const fetchWaitMsMax = 100;
 const heartbeatMs = 3_000;
+/** Longer than any fetch waits; a connection without an answer for so long is dead. */
+const answerMsMax = 3_000;
 
 /**
  * Hands the events of `sale.events` to a consumer group, the sales of a partition in order.
@@ -123,7 +125,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
   let ended = false;
 
   const consumer = createKafka(options, {
-    requestTimeout: 30_000,
+    requestTimeout: answerMsMax,
     retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8 },
   }).consumer({
     groupId: options.groupId,
@@ -133,7 +135,8 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
     maxBytesPerPartition: fetchPartitionBytesMax,
     sessionTimeout: 10_000,
     heartbeatInterval: heartbeatMs,
-    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8, restartOnFailure: () => Promise.resolve(!ended) },
+    // The library tries again on the connection it has; only a restart makes another.
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 1, restartOnFailure: () => Promise.resolve(!ended) },
   });
 
   function end(error: Error): void {

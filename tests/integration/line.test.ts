@@ -43,6 +43,8 @@ function watcher() {
 /** Longer than a reader waits for an answer. */
 const silentMs = 4_500;
 const backWithinMs = 15_000;
+/** The group waits for the session of the member that was cut off. */
+const eventsBackWithinMs = 30_000;
 
 describe('a line', () => {
   let topic: string;
@@ -330,12 +332,13 @@ describe('a line', () => {
       groupId: string,
       onEvents: (events: readonly Event[], range: EventRange) => Promise<void> = () => Promise.resolve(),
       neverSkipped: readonly string[] = [],
+      access: KafkaAccess = { brokers },
     ) {
       const seqs: number[] = [];
       const { changed, until } = watcher();
       const crashes: Error[] = [];
       const consumer = await consumeSaleEvents({
-        brokers,
+        ...access,
         topic,
         groupId,
         neverSkipped,
@@ -368,6 +371,23 @@ describe('a line', () => {
       await second.until(() => second.seqs.includes(3_012));
       expect(second.seqs).toEqual([3_011, 3_012]);
     });
+
+    it('go on within seconds where the connections of their consumer swallow everything', async () => {
+      const publisher = createEventPublisher({ brokers, topic });
+      closing.push(publisher.close);
+      await publisher.publish(partition, sale, range(1, 2));
+      const { seqs, until } = await consume(`test-${randomBytes(4).toString('hex')}`, undefined, [], throughProxy);
+      await until(() => seqs.includes(2));
+      proxy.silence();
+      await new Promise((resolve) => setTimeout(resolve, silentMs));
+      proxy.restore();
+      await publisher.publish(partition, sale, range(3, 4));
+      const from = performance.now();
+      await until(() => seqs.includes(4));
+      expect(performance.now() - from).toBeLessThan(eventsBackWithinMs);
+      // What was handled and not yet noted by Kafka comes again.
+      expect([...new Set(seqs)]).toEqual([1, 2, 3, 4]);
+    }, 180_000);
 
     it('calls again after a RetryableFault, passes over what cannot be read, and ends on any other error', async () => {
       const publisher = createEventPublisher({ brokers, topic });
