@@ -10,13 +10,16 @@ import {
   checkOut,
   declined,
   operate,
+  order,
   paid,
   refunded,
+  reservation,
   reserve,
   SALE,
   schedule,
   termsOf,
   tick,
+  user,
 } from './testing/commands.ts';
 import { shown } from './testing/shown.ts';
 
@@ -657,6 +660,18 @@ const stories: Record<string, readonly Story[]> = {
       ],
     },
     {
+      name: 'late, reacquire: what was reacquired counts as bought',
+      terms: termsOf('A:9', { late_payment: 'reacquire', per_user_limit: 3 }),
+      steps: [
+        [0, reserve('r1', 'ann', 'A:2'), ['reservation.created r1 A:2 until 10000 {A 9/2/0}']],
+        [0, checkOut('o1', 'r1', 'ann'), ['checkout.requested o1 r1 200 EUR until 60000']],
+        [60_000, tick(), ['order.failed o1 r1 deadline released', 'reservation.released r1 payment_failed {A 9/0/0}']],
+        [60_001, paid('o1', 'r1'), ['payment.succeeded o1 r1 late', 'order.confirmed o1 r1 reacquired {A 9/0/2}']],
+        [60_002, reserve('r2', 'ann', 'A:2'), ['reservation.rejected r2 per_user_limit']],
+        [60_003, reserve('r3', 'ann', 'A'), ['reservation.created r3 A:1 until 70003 {A 9/1/2}']],
+      ],
+    },
+    {
       name: 'late, reacquire: refunded where one unit is gone',
       terms: termsOf('A:1 B:1', { late_payment: 'reacquire' }),
       steps: [
@@ -885,6 +900,49 @@ describe('transitions of a sale', () => {
       });
       expect([verb, answers.at(-1)]).toEqual([verb, [expected[verb]]]);
     }
+  });
+});
+
+describe('memory holds what it needs and no more', () => {
+  const offset = (n: number) => n as Offset;
+  const held = [reserve('r1', 'ann', 'A:2')];
+  const bought = [...held, checkOut('o1', 'r1', 'ann'), paid('o1', 'r1')];
+  const stateAfter = (terms: SaleTerms, commands: readonly Command[]) => {
+    const state = initialState(SALE);
+    [schedule('setup', terms), ...commands].forEach((command, n) => advance(state, { at: 0 as EpochMs, offset: offset(n), command }));
+    return state;
+  };
+
+  type Row = readonly [limits: Partial<SaleTerms>, held: readonly [units: number, holds: number], bought: readonly [number, number]];
+  const table: readonly Row[] = [
+    [{}, [0, 0], [0, 0]],
+    [{ per_user_limit: 3 }, [2, 0], [2, 0]],
+    [{ active_holds_per_user: 3 }, [0, 1], [0, 0]],
+    [{ per_user_limit: 3, active_holds_per_user: 3 }, [2, 1], [2, 0]],
+  ];
+  test.each(table)('of what a user has, where the sale limits %j: %j while held, %j once bought', (limits, ...expected) => {
+    const terms = termsOf('A:9', limits);
+    const has = [held, bought].map((commands) => {
+      const { usage } = stateAfter(terms, commands);
+      return [usage.units(user('ann')), usage.holds(user('ann')), usage.size];
+    });
+    expect(has).toEqual(expected.map(([units, holds]) => [units, holds, units + holds > 0 ? 1 : 0]));
+  });
+
+  test('of what was reacquired, where the sale has no limit', () => {
+    const state = stateAfter(termsOf('A:9', { late_payment: 'reacquire' }), bought.slice(0, 2));
+    const { events } = advance(state, { at: 60_000 as EpochMs, offset: offset(9), command: paid('o1', 'r1') });
+    expect(events.at(-1)).toMatchObject({ type: 'order.confirmed', reacquired: true });
+    expect(state.usage.size).toBe(0);
+  });
+
+  test('of an order that has ended: how, and what it was about only where it may yet have to be paid back', () => {
+    const about = { id: order('o1'), reservationId: reservation('r1'), user: user('ann'), amount: 200, currency: 'EUR' };
+    const ended = (commands: readonly Command[]) => stateAfter(termsOf('A:9'), commands).pastOrders.get(order('o1'));
+    const failed = [...bought.slice(0, 2), declined('o1', 'r1')];
+    expect(ended(bought)).toStrictEqual({ status: 'paid' });
+    expect(ended(failed)).toStrictEqual({ status: 'failed', ...about });
+    expect(ended([...failed, paid('o1', 'r1'), refunded('o1', 'r1')])).toStrictEqual({ status: 'refunded' });
   });
 });
 

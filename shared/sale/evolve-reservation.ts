@@ -23,7 +23,7 @@ export function evolveReservation(state: SaleState, event: ReservationEvent): vo
         status: 'held',
         lines: linesOf(state, event.items),
         // Only a waiter's is asked for again.
-        allowPartial: event.not_granted !== undefined,
+        allowPartial: false,
         extended: false,
         decidedSeq: event.seq,
       });

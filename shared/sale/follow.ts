@@ -13,16 +13,9 @@ export function follow(state: SaleState, event: DecidedEvent): SaleState {
   const isAboutPastOrder = event.type === 'refund.requested' || (event.type === 'payment.succeeded' && event.late);
   if (isAboutPastOrder && orderState(state, event.order_id) === 'none') {
     // A late payment of an order that does not live any more is of one that had failed for good. Its amount stands in the
-    // refund, the next event of the same decision: nothing is decided between the two.
-    const { amount, currency } = event.type === 'refund.requested' ? event : { amount: 0, currency: '' };
-    const failed = {
-      id: event.order_id,
-      status: 'failed',
-      reservationId: event.reservation_id,
-      user: event.user,
-      amount,
-      currency,
-    } as const;
+    // refund, the next event of the same decision, from which it is taken: nothing is decided between the two.
+    const { order_id: id, reservation_id: reservationId, user } = event;
+    const failed = { id, status: 'failed', reservationId, user, amount: 0, currency: '' } as const;
     learn(state, { decisions: [], reservations: [], orders: [failed] });
   }
   return evolve(state, event);

@@ -99,7 +99,6 @@ export class IdMemory<Key extends string, Value> {
     ] as const) {
       column.copyWithin(places * width, 0, oldestPlace * width);
     }
-    this.#live.fill(0, 0, oldestPlace);
     // The ring now begins at its oldest entry, wherever the counts of the longer ring would have it.
     this.#next = oldestPlace + places;
     this.#oldest = oldestPlace;

@@ -69,6 +69,18 @@ test('the id index finds what is in it, and nothing that has left', () => {
   );
 });
 
+test.each([0, 1, 2, 3])('the id index tells ids apart that differ in word %i only', (word) => {
+  const count = 2_000;
+  const ids = new Int32Array(count * WORDS_PER_ID).fill(7);
+  const index = new IdIndex();
+  for (let slot = 0; slot < count; slot++) {
+    ids[slot * WORDS_PER_ID + word] = slot;
+    index.add(ids, slot);
+  }
+  const found = Array.from({ length: count }, (_, slot) => index.find(ids, ids, slot * WORDS_PER_ID));
+  expect(found).toEqual([...found.keys()]);
+});
+
 test('the id index crashes on an id that is in use', () => {
   const ids = new Int32Array(2 * WORDS_PER_ID);
   const index = new IdIndex();

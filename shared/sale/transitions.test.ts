@@ -232,6 +232,16 @@ describe('an event that does not belong crashes', () => {
     const state = stateAfter(commands.map((command) => [0, command] as const));
     expect(() => evolve(state, { ...next(state), type } as DecidedEvent)).toThrow('assertion failed');
   });
+  test.each([
+    ['a sale that is scheduled again', { type: 'sale.scheduled', key: requestKey('k'), terms }],
+    ['stock of an item the sale has not', { type: 'stock.changed', key: requestKey('k'), sku: 'X', delta: 1 }],
+    ['a refusal of nothing', { type: 'reservation.rejected', reason: 'malformed' }],
+    ['a refusal of a reservation that lives', { type: 'reservation.rejected', ...about, reason: 'sold_out' }],
+    ['the end of a reservation that never was', { type: 'reservation.expired', ...about, reservation_id: reservation('never') }],
+  ])('%s', (_, event) => {
+    const state = stateAfter(begun);
+    expect(() => evolve(state, { ...next(state), ...answer, ...event } as unknown as DecidedEvent)).toThrow('assertion failed');
+  });
   test('stock below what is committed', () => {
     const state = stateAfter([...begun, [0, changeStock('s', 'B', 1)]]);
     const event = { ...next(state), ...answer, type: 'stock.changed', key: 'key', sku: 'A', delta: -1 };
