@@ -1,7 +1,7 @@
 import type { EpochMs, Offset, Seq, Sku } from '#schemas/ids.ts';
 import { advance } from './advance.ts';
 import { checkInvariants } from './check-invariants.ts';
-import { restore } from './restore.ts';
+import { restore, restoreInParts } from './restore.ts';
 import type { LiveReservation, SaleSnapshot } from './snapshot.ts';
 import { countsOf, isSettled, seqOf, statusOf } from './state.ts';
 import { items, order, reservation, SALE, termsOf, tick, user } from './testing/commands.ts';
@@ -74,6 +74,13 @@ test('the first record finds out whose turn it is, in the order of the seqs', ()
     'reservation.offered r4 A:1 until 10000 {A 2/1/0}',
     'reservation.offered r5 A:1 until 10000 {A 2/2/0}',
   ]);
+});
+
+test('a large sale is put back in parts of 10,000', () => {
+  const many = Array.from({ length: 20_000 }, (_, n) => live(`many ${n}`, { decidedSeq: (n + 1) as Seq }));
+  const items = [counters('A', 20_000, 20_000, 0), counters('B', 5, 0, 0)];
+  const parts = [...restoreInParts({ ...right, items, live: many })];
+  expect(parts).toHaveLength(2);
 });
 
 describe('a sale is settled once it is closed and nothing lives', () => {
