@@ -3,6 +3,8 @@ import { type ClientConfig, Pool } from 'pg';
 /** Time limits of everything that is asked of PostgreSQL. */
 export const CONNECT_MS_MAX = 5_000;
 export const STATEMENT_MS_MAX = 10_000;
+/** A server that lives has given the statement up by then: the connection is dead, whatever the system says of it. */
+const ANSWER_MS_MAX = STATEMENT_MS_MAX + 1_000;
 export const LOCK_WAIT_MS_MAX = 5_000;
 /** A transaction left open by a process that hangs lets its locks go after this time. */
 export const IDLE_IN_TRANSACTION_MS_MAX = 10_000;
@@ -52,6 +54,7 @@ function limits(databaseUrl: string, name: string): ClientConfig {
     application_name: name,
     connectionTimeoutMillis: CONNECT_MS_MAX,
     statement_timeout: STATEMENT_MS_MAX,
+    query_timeout: ANSWER_MS_MAX,
     lock_timeout: LOCK_WAIT_MS_MAX,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
     keepAlive: true,

@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { LOAD_STATEMENT_MS_MAX } from './connections.ts';
 
 /** Rows of one round trip. */
 const PAGE_ROWS = 10_000;
@@ -19,8 +20,15 @@ export async function readByCursor<Columns extends (string | null)[]>(
   text: string,
   read: (columns: Columns) => void,
 ): Promise<void> {
+  // Its own limit, since a page may take longer than anything else is given; the driver's types do not know of it.
+  const pageOfRows = {
+    text: `FETCH ${PAGE_ROWS} FROM rows`,
+    rowMode: 'array' as const,
+    types: AS_TEXT,
+    query_timeout: PAGES_AHEAD * LOAD_STATEMENT_MS_MAX,
+  };
   const fetch = () => {
-    const page = client.query<Columns>({ text: `FETCH ${PAGE_ROWS} FROM rows`, rowMode: 'array', types: AS_TEXT });
+    const page = client.query<Columns>(pageOfRows);
     page.catch(() => undefined); // whoever awaits it is told
     return page;
   };

@@ -25,6 +25,7 @@ import {
   type Told,
   userRef,
 } from './batches.ts';
+import { openProxy } from '../proxy.ts';
 import { createEmptyDatabase, createTestDatabase, runMigrations, type TestDatabase } from './databases.ts';
 
 /** A database is made for each test, which takes its time on a busy machine. */
@@ -676,3 +677,22 @@ describe('the migrations', () => {
     }
   });
 });
+
+test('a connection that swallows everything is given up in time, and the pool opens another', async () => {
+  const url = new URL(database.appUrl);
+  const proxy = await openProxy(url.hostname, Number(url.port));
+  url.port = String(proxy.port);
+  const through = openPool(url.href, 'test-silent', 1);
+  try {
+    await through.query('SELECT 1');
+    proxy.silence();
+    const from = performance.now();
+    await expect(allocateLine(through, 'sale' as SaleId, 8)).rejects.toMatchObject({ code: 'ledger_unreachable' });
+    expect(performance.now() - from).toBeLessThan(15_000);
+    proxy.restore();
+    expect(await allocateLine(through, 'sale' as SaleId, 8)).not.toBe('no_free_line');
+  } finally {
+    await through.end();
+    await proxy.close();
+  }
+}, 60_000);
