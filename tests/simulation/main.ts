@@ -66,10 +66,16 @@ async function runMany(count: number, from: number): Promise<number> {
   const seconds = (): number => (performance.now() - begun) / 1_000;
   const isTerminal = process.stdout.isTTY;
   let toldAt = 0;
+  const stopped = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      stopped.abort();
+    });
   const { seeds, events, coverage, failures } = await runSeeds({
     from,
     count,
     failFast: false,
+    stop: stopped.signal,
     onProgress(done, failed) {
       if (seconds() - toldAt < (isTerminal ? 0.2 : 30)) return;
       toldAt = seconds();
@@ -95,7 +101,7 @@ async function runMany(count: number, from: number): Promise<number> {
       flags.json,
       `${JSON.stringify({ from, seeds, events, seconds: seconds(), failures, missing, coverage: Object.fromEntries(coverage) }, null, 1)}\n`,
     );
-  if (flags.page) {
+  if (flags.page && !stopped.signal.aborted) {
     const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
     writeBetween('docs/SIMULATION.md', 'long run', [
       `\`make simulate SEEDS=${String(count)} FROM=${String(from)}\` at ${commit}, ${new Date().toISOString().slice(0, 10)}: ` +
@@ -108,6 +114,10 @@ async function runMany(count: number, from: number): Promise<number> {
   if (first !== undefined) await explain(first.seed);
   for (const { seed, rule } of failures.slice(1)) console.log(`seed ${String(seed)}  ${rule}`);
   if (failures.length > 0) return 1;
+  if (stopped.signal.aborted) {
+    console.error('stopped before the end');
+    return 130;
+  }
   if (missing.length > 0 && mustBeComplete) {
     console.error('not everything was reached: run more seeds, or make what was never reached more likely in tests/simulation/plan.ts');
     return 1;

@@ -10,6 +10,8 @@ export interface Plan {
   readonly sales: readonly PlannedSale[];
   readonly acts: readonly Act[];
   readonly limits: WriterLimits;
+  /** How often writers look for partitions that are free. */
+  readonly pollEveryMs: number;
   /** Chance of a fault, for each call. */
   readonly rates: Readonly<Record<CallName, number>>;
   /** From then on nothing goes wrong. */
@@ -33,6 +35,7 @@ export interface WriterLimits {
   readonly queueRecordsMax: number;
   readonly unpublishedEventsMax: number;
   readonly lazyCommitMs: number;
+  readonly followEveryMs: number;
 }
 
 type Wanted = readonly { readonly sku: Sku; readonly quantity: number }[];
@@ -115,7 +118,7 @@ export function planOf(seed: number): Plan {
       Math.min(0.5, wild * chance.pick('rate', [0, 0.5, 1, 3]) * (SELDOM[call] ?? 1)),
     ]),
   ) as Record<CallName, number>;
-  return { seed, partitions, sales, acts, limits: limitsOf(chance), rates, stormMs };
+  return { seed, partitions, sales, acts, limits: limitsOf(chance), pollEveryMs: chance.pick('poll', [100, 400, 400]), rates, stormMs };
 }
 
 function limitsOf({ pick }: Chance): WriterLimits {
@@ -128,6 +131,7 @@ function limitsOf({ pick }: Chance): WriterLimits {
     queueRecordsMax: pick('limit', [4, 10, 1_000]),
     unpublishedEventsMax: pick('limit', [5, 50, 1_000]),
     lazyCommitMs: pick('limit', [10, 500, 5_000]),
+    followEveryMs: pick('follow', [250, 1_000, 4_000]),
   };
 }
 

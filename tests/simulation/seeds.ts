@@ -17,13 +17,15 @@ export interface SeedsOptions {
   /** Ends at the first failure. */
   readonly failFast: boolean;
   readonly onProgress?: (seeds: number, failures: number) => void;
+  /** Ends it early, with what was found until then. */
+  readonly stop?: AbortSignal;
 }
 
 /** Failures that are kept; a run that fails everywhere needs no more to be looked into. */
 const failuresMax = 20;
 
 /** Runs seeds on all processors. Throws where a thread dies of anything but a violation. */
-export async function runSeeds({ from, count, mutant, failFast, onProgress }: SeedsOptions): Promise<SeedsResult> {
+export async function runSeeds({ from, count, mutant, failFast, onProgress, stop }: SeedsOptions): Promise<SeedsResult> {
   const coverage: Coverage = new Map();
   const failures: NonNullable<Told['failure']>[] = [];
   let seeds = 0;
@@ -33,6 +35,10 @@ export async function runSeeds({ from, count, mutant, failFast, onProgress }: Se
     const workerData: Work = { from: from + index, until: from + count, step: threads, mutant: mutant ?? null };
     return new Worker(new URL('worker.ts', import.meta.url), { workerData });
   });
+  const endAll = (): void => {
+    for (const worker of workers) void worker.terminate();
+  };
+  stop?.addEventListener('abort', endAll);
   await Promise.all(
     workers.map(
       (worker) =>
@@ -43,7 +49,7 @@ export async function runSeeds({ from, count, mutant, failFast, onProgress }: Se
             addCoverage(coverage, told.coverage);
             if (told.failure !== null && failures.length < failuresMax) failures.push(told.failure);
             onProgress?.(seeds, failures.length);
-            if (failures.length > 0 && (failFast || failures.length >= failuresMax)) for (const other of workers) void other.terminate();
+            if (failures.length > 0 && (failFast || failures.length >= failuresMax)) endAll();
           });
           worker.on('error', reject);
           worker.on('exit', () => {

@@ -40,7 +40,7 @@ export function startWriter(world: World, name: string, partitions: readonly Par
     clusterId: CLUSTER_ID,
     ports,
     limits: { ...DEFAULT_LIMITS, ...world.plan.limits },
-    leases: DEFAULT_LEASES,
+    leases: { ...DEFAULT_LEASES, pollEveryMs: world.plan.pollEveryMs },
     crash: (error) => {
       if (process.isDead()) return;
       world.violated('a writer crashed', error instanceof Error ? (error.stack ?? error.message) : String(error));
