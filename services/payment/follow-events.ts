@@ -16,18 +16,32 @@ export interface FollowEventsOptions extends ConsumeSaleEventsOptions {
 
 const retryMs = 1_000;
 
-/** Joins the group as soon as Kafka lets it: a payment service that starts before Kafka takes up its retries meanwhile. */
-export function followEvents({ wait, ...options }: FollowEventsOptions): EventsFollowed {
+/**
+ * Joins the group as soon as Kafka lets it, and again where it is put out of it: a payment service that starts before
+ * Kafka takes up its retries meanwhile.
+ */
+export function followEvents({ wait, ...options }: FollowEventsOptions, consume = consumeSaleEvents): EventsFollowed {
   const stopping = new AbortController();
   let reason: string | null = 'not in its group yet';
   let consumer: SaleEventsConsumer | null = null;
 
-  async function join(): Promise<SaleEventsConsumer | null> {
+  function onCrash(error: Error): void {
+    consumer = null;
+    if (!(error instanceof RetryableFault)) {
+      options.onCrash(error);
+      return;
+    }
+    reason = error.message;
+    joined = wait(retryMs, stopping.signal).then(join, () => undefined);
+    joined.catch(options.onCrash);
+  }
+
+  async function join(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
-        consumer = await consumeSaleEvents(options);
+        consumer = await consume({ ...options, onCrash });
         reason = null;
-        return consumer;
+        return;
       } catch (error) {
         if (!(error instanceof RetryableFault)) throw error;
         reason = error.message;
@@ -35,16 +49,16 @@ export function followEvents({ wait, ...options }: FollowEventsOptions): EventsF
         await wait(retryMs, stopping.signal).catch(() => undefined);
       }
     }
-    return null;
   }
 
-  const joined = join();
+  let joined = join();
   joined.catch(options.onCrash);
   return {
     reason: () => reason ?? consumer?.blocked()?.message ?? null,
     async stop() {
       stopping.abort();
-      await (await joined)?.stop();
+      await joined;
+      await consumer?.stop();
     },
   };
 }

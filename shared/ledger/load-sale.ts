@@ -34,6 +34,9 @@ export async function loadSale(
 ): Promise<LoadedSale | { readonly kind: 'unborn'; readonly saleNo: SaleNo } | null> {
   return withLedgerFaults(`loading sale ${saleId}`, async () => {
     const client = await pool.connect();
+    // A connection that breaks between two statements; the next one says so.
+    const ignore = (): void => undefined;
+    client.on('error', ignore);
     let broken = true;
     try {
       // One snapshot for all that is read.
@@ -44,6 +47,7 @@ export async function loadSale(
       broken = false;
       return loaded;
     } finally {
+      client.off('error', ignore);
       client.release(broken);
     }
   });

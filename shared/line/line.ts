@@ -121,7 +121,7 @@ export interface ConsumeSaleEventsOptions {
   readonly reach?: (address: { readonly host: string; readonly port: number }) => { readonly host: string; readonly port: number };
   readonly groupId: string;
   readonly onEvents: OnEvents;
-  /** Called at most once, when the consumer has stopped for good by itself: exit and start anew. */
+  /** Called at most once, when the consumer has stopped for good by itself. RetryableFault: consume anew; anything else: exit and start anew. */
   readonly onCrash: (error: Error) => void;
   /** Only these types are validated and delivered; absent: all. A record with none of them is passed over without a call. */
   readonly types?: readonly EventType[];

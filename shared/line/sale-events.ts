@@ -150,7 +150,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
       { topic, groupId: options.groupId, error: rootCause(payload.error).message, restart: payload.restart },
       'the consumer of events crashed',
     );
-    if (!payload.restart) end(rootCause(payload.error));
+    if (!payload.restart) end(lost(rootCause(payload.error)));
   });
 
   /** What was readable in the record has been handled, and comes again once somebody can read the rest. */
@@ -243,6 +243,13 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
       await consumer.disconnect().catch(() => undefined);
     },
   };
+}
+
+/** The library gives up on some faults of the cluster for good, such as a coordinator that is not there yet: joining anew helps. */
+function lost(error: Error): Error {
+  if (!error.name.startsWith('KafkaJS')) return error;
+  const message = `events can no longer be read (${error.message}): join the group again, and see that Kafka runs if this lasts`;
+  return new RetryableFault('line_unavailable', message, { cause: error });
 }
 
 async function startConsumer(consumer: Consumer, topic: string, start: (run: Consumer['run']) => Promise<void>): Promise<void> {
