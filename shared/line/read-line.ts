@@ -48,8 +48,9 @@ const quietEveryMs = 50;
  * stands: Kafka's own idea of the offsets is never used. The library loses its
  * place at a rebalance and silently starts anew where an offset is out of range;
  * both show as records that do not follow on, and are then looked into. It also goes on
- * in silence when the topic was made anew and is long enough by then; so whoever joins
- * reads the last record of each partition again, which tells whether it is the same line.
+ * in silence when the topic was made anew and is long enough by then; so after whatever
+ * disturbed it the last record of a partition is read again, which tells whether it is
+ * the same line.
  *
  * Every partition in a fetch costs the broker and the library time, whether it has
  * records or not, and most have none. So while fetches follow each other quickly the
@@ -79,6 +80,8 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     /** As the consumer was last told. */
     fetching: boolean;
     looking: boolean;
+    /** Its last record has to be seen again before anything behind it is believed. */
+    unverified: boolean;
     seeksInARow: number;
     /** Waits for the first record: `fetchOne`. */
     onFirst: (() => void) | null;
@@ -97,7 +100,14 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   /** Makes a consumer and joins with it; resolves or rejects once that is settled, `onLost` is called when it is lost later. */
   async function run(onLost: (error: Error) => void): Promise<void> {
     let lost: Error | null = null;
-    const kafka = createKafka(options, {
+    const access: KafkaAccess = {
+      ...options,
+      reach: (address) => {
+        disturbed();
+        return options.reach?.(address) ?? address;
+      },
+    };
+    const kafka = createKafka(access, {
       requestTimeout: silentMsMax,
       // The library tries again on the connection it has, which is the one that does not answer.
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 1 },
@@ -126,17 +136,22 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     fetchingFrom.clear();
     /** By broker: calls off the watch over the fetch that is under way. */
     const watches = new Map<number, () => void>();
-    const abandon = (): void => {
+    const noPartitions = (): Error => new Error(`${topic} has no partitions`);
+    const abandon = (why: Error): void => {
       if (consumer !== mine || !joined) return;
+      stopWatching();
       mine.disconnect().catch(() => undefined);
-      onLost(new Error(`no answer to a fetch within ${silentMsMax} ms`));
+      onLost(why);
     };
     const watch = (broker: number): void => {
       watches.get(broker)?.();
       watches.set(
         broker,
         afterMs(silentMsMax, () => {
-          watches.set(broker, afterMs(silentGraceMs, abandon));
+          watches.set(
+            broker,
+            afterMs(silentGraceMs, () => abandon(new Error(`no answer to a fetch within ${silentMsMax} ms`))),
+          );
         }),
       );
     };
@@ -147,8 +162,15 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     // The listeners run synchronously: everything is paused before the library can start its first fetch.
     mine.on(mine.events.GROUP_JOIN, ({ payload }) => {
       if (consumer !== mine) return;
-      joined = true;
       const partitions = payload.memberAssignment[topic] ?? [];
+      if (partitions.length === 0) {
+        // The topic is not there at this moment. The library would be content with nothing, also when it is back.
+        if (!joined) lost = noPartitions();
+        else abandon(noPartitions());
+        return;
+      }
+      joined = true;
+      disturbed();
       mine.pause([{ topic, partitions: [...partitions] }]);
       for (const [partition, open] of feeds) {
         open.fetching = false;
@@ -157,6 +179,8 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     });
     mine.on(mine.events.FETCH_START, ({ payload }) => {
       if (consumer !== mine) return;
+      // The one before has failed, and the library tries again by itself.
+      if (fetchingFrom.has(payload.nodeId)) disturbed();
       chooseQuiet(payload.nodeId);
       watch(payload.nodeId);
     });
@@ -209,6 +233,11 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     }, restartMs);
   }
 
+  /** A connection was made, a fetch failed, the group was joined: from here on it may be another topic of the same name. */
+  function disturbed(): void {
+    for (const open of feeds.values()) open.unverified = open.feed.readFrom() < open.feed.next();
+  }
+
   /** Tells the consumer from where, and whether, to fetch a partition. */
   function place(partition: Partition, open: OpenFeed): void {
     if (!joined || consumer === null || open.looking) return;
@@ -241,12 +270,18 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     const partition = batch.partition as Partition;
     const open = feeds.get(partition);
     if (open === undefined || open.looking || payload.isStale()) return;
-    if (batch.messages.length > 0) open.busyUntil = performance.now() + busyMs;
+    const first = batch.messages[0];
+    if (first !== undefined) open.busyUntil = performance.now() + busyMs;
+    if (first !== undefined && open.unverified && Number(first.offset) > open.feed.readFrom()) {
+      place(partition, open);
+      return;
+    }
     const accepted = open.feed.accept(batch.messages.map(toRecord));
     if (feeds.get(partition) !== open) return;
     switch (accepted.kind) {
       case 'accepted':
         open.seeksInARow = 0;
+        if (first !== undefined) open.unverified = false;
         payload.resolveOffset(batch.lastOffset());
         break;
       case 'behind':
@@ -310,6 +345,7 @@ export function createLineReader(options: LineReaderOptions): LineReader {
       busyUntil: performance.now() + busyMs,
       fetching: false,
       looking: false,
+      unverified: false,
       seeksInARow: 0,
       onFirst: null,
     };

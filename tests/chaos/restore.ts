@@ -30,7 +30,10 @@ export async function untilHalted({ stack, violated }: Scene, codes: readonly st
   ).catch(() => []);
   const [first] = found;
   if (first === undefined) {
-    violated('halted', `no writer halted within ${haltMsMax} ms`);
+    const said = await Promise.all(
+      (['writer', 'writer-standby'] as const).map(async (writer) => `${writer}: ${JSON.stringify(await stack.readiness(writer))}`),
+    );
+    violated('halted', `no writer halted within ${haltMsMax} ms; not ready at ${said.join(', ')}`);
     return 'NOT halted';
   }
   for (const { writer, reason } of found)

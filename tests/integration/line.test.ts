@@ -231,6 +231,17 @@ describe('a line', () => {
         await putMany(5);
       },
     ],
+    ...[249, 415, 581].map((ms): [string, (reader: LineReader, open: () => void) => Promise<void>] => [
+      `was away for ${ms} ms, and goes beyond where it stood when it is back`,
+      async (_, open) => {
+        await putMany(20);
+        open();
+        await deleteTopic({ brokers }, topic);
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        await ensureTopic({ brokers, topic, partitions: partitionCount });
+        await putMany(60);
+      },
+    ]),
     [
       'was made anew and goes beyond where it stood',
       async (_, open, got, until) => {
