@@ -367,6 +367,17 @@ const stories: Record<string, readonly Story[]> = {
       ],
     },
     {
+      name: 'who stands before somebody and lacks another item does not block him, whatever those behind him need',
+      terms: termsOf('A:2 B:1', waitlist),
+      steps: [
+        [0, reserve('r0', 'ann', 'A:2 B'), ['reservation.created r0 A:2 B:1 until 10000 {A 2/2/0, B 1/1/0}']],
+        [0, reserve('r1', 'bob', 'A B'), ['reservation.waitlisted r1 A:1 B:1']],
+        [0, reserve('r2', 'cyd', 'A'), ['reservation.waitlisted r2 A:1']],
+        [0, reserve('r3', 'dan', 'A:2'), ['reservation.waitlisted r3 A:2']],
+        [1, changeStock('s1', 'A', 1), ['stock.changed by s1 {A 3/2/0}', 'reservation.offered r2 A:1 until 10001 {A 3/3/0}']],
+      ],
+    },
+    {
       name: 'who takes what he gets is served as soon as there is anything',
       terms: termsOf('A:2 B:1', waitlist),
       steps: [

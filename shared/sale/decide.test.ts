@@ -1,4 +1,4 @@
-import type { Command } from '#schemas/command.ts';
+import type { CancelReservation, Command } from '#schemas/command.ts';
 import type { DecidedEvent } from '#schemas/event.ts';
 import type { EpochMs, Offset } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
@@ -7,6 +7,7 @@ import { decideExpiry } from './decide-expiry.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import { unknownTo } from './learn.ts';
+import { rejectRequest } from './reject-request.ts';
 import { initialState } from './state.ts';
 import {
   cancel,
@@ -371,6 +372,12 @@ describe.each([[undefined], [traceparent]])('each field of an event, traceparent
       },
     ]);
   });
+});
+
+test.each(['bug', 'released', 'held'] as const)('a request cannot be refused because of "%s"', (reason) => {
+  const occasion = { at: 0 as EpochMs, offset: 0 as Offset, requestId: 'x' };
+  const command = cancel('c', 'r1', 'ann') as CancelReservation;
+  expect(() => rejectRequest(initialState(SALE), command, command.key, occasion, reason)).toThrow('assertion failed');
 });
 
 describe('the end of a hold crashes', () => {

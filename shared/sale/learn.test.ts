@@ -167,6 +167,7 @@ describe('what memory knows stays', () => {
 
   test('an order', () => {
     const state = stateAfter(commands);
+    learn(state, knownOrder('pending', 'o1'));
     learn(state, knownOrder('paid', 'o1'));
     expect([orderState(state, order('o1')), state.pastOrders.size]).toEqual(['pending', 0]);
   });

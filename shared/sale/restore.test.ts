@@ -3,8 +3,8 @@ import { advance } from './advance.ts';
 import { checkInvariants } from './check-invariants.ts';
 import { restore, restoreInParts } from './restore.ts';
 import type { LiveReservation, SaleSnapshot } from './snapshot.ts';
-import { countsOf, isSettled, seqOf, statusOf } from './state.ts';
-import { items, order, reservation, SALE, termsOf, tick, user } from './testing/commands.ts';
+import { countsOf, initialState, isSettled, seqOf, statusOf } from './state.ts';
+import { items, order, reservation, reserve, SALE, termsOf, user } from './testing/commands.ts';
 import { shown } from './testing/shown.ts';
 
 /** That a restored sale goes on as the lost one is in `model.test.ts`; here is what a ledger must not say. */
@@ -36,6 +36,10 @@ const right: SaleSnapshot = {
   bought: [],
 };
 
+test('a sale of which nothing is decided has no status', () => {
+  expect([statusOf(initialState(SALE)), seqOf(initialState(SALE)), isSettled(initialState(SALE))]).toEqual([null, 0, false]);
+});
+
 test('what the ledger holds stands again', () => {
   const state = restore(right);
   expect([statusOf(state), seqOf(state), checkInvariants(state)]).toEqual(['paused', 7, []]);
@@ -66,13 +70,14 @@ test('what users have bought counts where the sale limits units, and only there'
   expect([units(3), units(null)]).toEqual([2, 0]);
 });
 
-test('the first record finds out whose turn it is, in the order of the seqs', () => {
+test('the first record finds out whose turn it is before it is decided, in the order of the seqs', () => {
   const free = [counters('A', 2, 0, 0), counters('B', 5, 0, 0)];
   const state = restore({ ...right, status: 'open', items: free, live: [waiting('r6', 6), waiting('r4', 4), waiting('r5', 5)] });
-  const { events } = advance(state, { at: 0 as EpochMs, offset: 0 as Offset, command: tick() });
+  const { events } = advance(state, { at: 0 as EpochMs, offset: 0 as Offset, command: reserve('r9', 'bob', 'A') });
   expect(events.map(shown)).toEqual([
     'reservation.offered r4 A:1 until 10000 {A 2/1/0}',
     'reservation.offered r5 A:1 until 10000 {A 2/2/0}',
+    'reservation.waitlisted r9 A:1',
   ]);
 });
 
@@ -81,6 +86,7 @@ test('a large sale is put back in parts of 10,000', () => {
   const items = [counters('A', 20_000, 20_000, 0), counters('B', 5, 0, 0)];
   const parts = [...restoreInParts({ ...right, items, live: many })];
   expect(parts).toHaveLength(2);
+  expect(restore({ ...right, items, live: many }).reservations.size).toBe(20_000);
 });
 
 describe('a sale is settled once it is closed and nothing lives', () => {

@@ -176,6 +176,22 @@ test('the reservation table holds what was put into it, in slots that are given 
   );
 });
 
+test('a slot is given again, the last one freed first, and leads nowhere meanwhile', () => {
+  const table = new ReservationTable();
+  const lines = [{ item: 0, quantity: 1 }];
+  const add = (name: string) =>
+    table.add({
+      ...{ id: reservation(name), user: user('ann'), status: 'held', lines },
+      ...{ allowPartial: false, extended: false, decidedSeq: 1 as Seq },
+    });
+  expect(['a', 'b', 'c'].map(add)).toEqual([0, 1, 2]);
+  table.remove(0);
+  table.remove(1);
+  expect([0, 1, 2].map((slot) => table.isFound(slot))).toEqual([false, false, true]);
+  expect(['d', 'e', 'f'].map(add)).toEqual([1, 0, 3]);
+  expect([0, 1, 2, 3].map((slot) => table.isFound(slot))).toEqual([true, true, true, true]);
+});
+
 test('usage is the sum of its changes, and a user without any leaves nothing behind', () => {
   fc.assert(
     fc.property(
@@ -393,6 +409,14 @@ describe('what must not be crashes', () => {
     ['a need of more than a line may ask for', () => waiting().join(8, 6, 101)],
     ['a waiter that leaves from the place of another', () => waiting().leave(8, 5, 1)],
     ['a waiter that leaves and does not wait', () => waiting().leave(7, 6, 1)],
+    [
+      'a waiter that leaves by a seq that nobody has',
+      () => {
+        const queue = waiting();
+        queue.join(8, 6, 1);
+        queue.leave(8, 7, 1);
+      },
+    ],
     ['an order twice', () => pending().add({ ...another, id: order('o'), reservationId: reservation('other') })],
     ['two pending orders of a reservation', () => pending().add({ ...another, id: order('other'), reservationId: reservation('r') })],
     ['a hold that joins the waitlist', () => waitlisted('held').join(0)],
