@@ -183,12 +183,20 @@ async function main(): Promise<void> {
   await measureLag();
 }
 
-function servers(ownership: Ownership | undefined, reader: LineReader | undefined, fault: Error | undefined): Dependency[] {
+function servers(
+  ownership: Ownership | undefined,
+  reader: LineReader | undefined,
+  fault: RetryableFault | TerminalFault | undefined,
+): Dependency[] {
   const answeredAt = ownership?.ledgerAnsweredAt() ?? null;
   const ledgerReady = answeredAt !== null && now() - answeredAt < ledgerSilentMsMax;
   return [
     reader === undefined
-      ? { name: 'kafka', ready: false, reason: fault?.message ?? 'not connected yet; is KAFKA_BROKERS right and the broker up?' }
+      ? {
+          name: 'kafka',
+          ready: false,
+          reason: fault === undefined ? 'not connected yet; is KAFKA_BROKERS right and the broker up?' : `${fault.code}: ${fault.message}`,
+        }
       : { name: 'kafka', ready: true },
     ledgerReady
       ? { name: 'postgres', ready: true }
