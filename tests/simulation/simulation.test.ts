@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { chanceAt } from './chance.ts';
 import { createFaultSource, FAULTS_OF, type CallName } from './faults.ts';
 import { minimise, reduced } from './minimise.ts';
+import { MUTANTS } from './mutants/mutants.ts';
 import { planOf, type Plan } from './plan.ts';
 import { runPlan } from './run.ts';
 
@@ -53,4 +55,8 @@ test.each(['a', 'writer commit', 'latency writer commit'])('chance of %s is even
     const share = draws.filter((draw) => Math.floor(draw * 10) === tenth).length / draws.length;
     expect(Math.abs(share - 0.1)).toBeLessThan(0.02);
   }
+});
+
+test.each(MUTANTS)('the text of the planted bug "$name" stands in its file once', ({ file, from }) => {
+  expect(readFileSync(file, 'utf8').split(from)).toHaveLength(2);
 });

@@ -172,8 +172,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a closed sale forgets its waitlist',
     file: 'shared/sale/advance.ts',
-    from: "(state.status === 'closed' && state.waitlist.waiting > 0)",
-    to: "(state.status === 'closed' && state.waitlist.waiting > 1)",
+    from: "const next = state.status === 'closed' ? decideTurnAway(state, occasion) : decideOffer(state, occasion);",
+    to: "const next = state.status === 'closed' ? null : decideOffer(state, occasion);",
   },
   {
     name: 'a sale settles with refunds on their way',
