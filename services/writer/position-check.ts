@@ -52,15 +52,10 @@ export async function checkPosition(
         'Restore the topic (it needs retention.ms=-1); then restart the writer.',
     );
   }
-  const differs = new TerminalFault(
-    'line_differs',
-    `${name} holds another record at offset ${String(next - 1)} than the one that was decided: the topic was made anew or altered. ` +
-      'Restore the topic, or restore the ledger that belongs to it; then restart the writer.',
-  );
-  if (recordSha256(last) !== position.lastRecordSha256) throw differs;
+  if (recordSha256(last) !== position.lastRecordSha256) throw differs(name, next - 1);
   if (last.timestamp > clock.now + clock.clockAheadMsMax) throw clockAhead(name, last.timestamp, clock.now);
   // A sale's ticks are the same bytes each time: only their time tells one from another.
-  if (last.timestamp > position.lastAt) throw differs;
+  if (last.timestamp > position.lastAt) throw differs(name, next - 1);
 }
 
 /** Deciding with a time that has not come would end holds before their deadline. */
@@ -69,5 +64,13 @@ export function clockAhead(name: string, brokerMs: EpochMs, nowMs: EpochMs): Ter
     'broker_clock_ahead',
     `${name} has a record whose broker time ${new Date(brokerMs).toISOString()} is more than a minute ahead of this machine's ` +
       `${new Date(nowMs).toISOString()}. Set the clocks right (NTP) on the broker and here; then restart the writer.`,
+  );
+}
+
+function differs(name: string, offset: number): TerminalFault {
+  return new TerminalFault(
+    'line_differs',
+    `${name} holds another record at offset ${String(offset)} than the one that was decided: the topic was made anew or altered. ` +
+      'Restore the topic, or restore the ledger that belongs to it; then restart the writer.',
   );
 }

@@ -1,8 +1,9 @@
 import type { Command } from '#schemas/command.ts';
+import type { OrderStatus, ReservationStatus } from '#schemas/event.ts';
 import type { OrderId, RequestKey, ReservationId, Seq } from '#schemas/ids.ts';
 import { assert, unreachable } from '#shared/faults/assert.ts';
 import { orderState } from './past.ts';
-import type { Known } from './snapshot.ts';
+import type { Known, LiveReservation } from './snapshot.ts';
 import type { SaleState } from './state.ts';
 
 /** Those of a command's references that memory cannot answer and the ledger can. Absent: known, or not referred to. */
@@ -56,32 +57,30 @@ export function isAnswered(state: SaleState, command: Command): boolean {
  */
 export function contradiction(state: SaleState, { reservations, orders }: Known): string | null {
   for (const { id, status } of reservations)
-    if ((status === 'held' || status === 'waitlisted' || status === 'paying') && !knowsReservation(state, id))
-      return `the ledger has reservation ${id} as ${status}, memory has not`;
+    if (livesInMemory(status) && !knowsReservation(state, id)) return `the ledger has reservation ${id} as ${status}, memory has not`;
   for (const { id, status } of orders)
-    if ((status === 'pending' || status === 'refunding') && orderState(state, id) === 'none')
-      return `the ledger has order ${id} as ${status}, memory has not`;
+    if (isUnderWay(status) && orderState(state, id) === 'none') return `the ledger has order ${id} as ${status}, memory has not`;
   return null;
 }
 
 /**
  * Takes in what the ledger answered, right before the batch that asked is advanced.
- * What memory knows already is as new or newer and stays.
+ * What memory knows already is as new or newer and stays. Nothing in it may contradict what is remembered (`contradiction`).
  */
 export function learn(state: SaleState, known: Known): void {
-  const contradicted = contradiction(state, known);
-  assert(contradicted === null, `${contradicted ?? ''}: it was forgotten too early, or read before it ended`);
   // Not dropped by a `forget` of what is decided already: the batch that asked is still to come.
   const recordedSeq = state.seq + 1;
   for (const { key, fingerprint, seq } of known.decisions) {
     if (!state.decisions.has(key)) state.decisions.record(key, recordedSeq, { fingerprint, seq });
   }
   for (const { id, user, status } of known.reservations) {
-    if (knowsReservation(state, id) || status === 'held' || status === 'waitlisted' || status === 'paying') continue;
+    if (knowsReservation(state, id)) continue;
+    assert(!livesInMemory(status), `reservation ${id} is ${status} in the ledger: it was forgotten too early, or read before it ended`);
     state.pastReservations.record(id, recordedSeq, { user, status });
   }
   for (const { id, status, reservationId, user, amount, currency } of known.orders) {
-    if (orderState(state, id) !== 'none' || status === 'pending' || status === 'refunding') continue;
+    if (orderState(state, id) !== 'none') continue;
+    assert(!isUnderWay(status), `order ${id} is ${status} in the ledger: it was forgotten too early, or read before it ended`);
     state.pastOrders.record(id, recordedSeq, status === 'failed' ? { status, id, reservationId, user, amount, currency } : { status });
   }
 }
@@ -98,6 +97,14 @@ export function forget(state: SaleState, throughSeq: Seq | 0): void {
   state.decisions.forget(throughSeq);
   state.pastReservations.forget(throughSeq);
   state.pastOrders.forget(throughSeq);
+}
+
+function livesInMemory(status: ReservationStatus): status is LiveReservation['status'] {
+  return status === 'held' || status === 'waitlisted' || status === 'paying';
+}
+
+function isUnderWay(status: OrderStatus): status is 'pending' | 'refunding' {
+  return status === 'pending' || status === 'refunding';
 }
 
 function unknownRequest(state: SaleState, key: RequestKey): Unknown {

@@ -2,16 +2,15 @@
  * `node tests/chaos/reliability-page.ts`: writes the tables of docs/RELIABILITY.md, between their markers, from
  * the table of faults and from the results of the run that `make chaos` made last. What is around them is written by hand.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeBetween } from '../between-markers.ts';
 import { FAULTS } from './faults.ts';
 import { CHECKS } from './history.ts';
 import { RESULTS_FILE, type Results } from './results.ts';
 import type { RoundResult } from './round.ts';
 
 const root = join(import.meta.dirname, '../..');
-const page = join(root, 'docs/RELIABILITY.md');
 const file = join(root, RESULTS_FILE);
 if (!existsSync(file)) {
   console.error(`There are no results in ${RESULTS_FILE}: type make chaos first.`);
@@ -72,13 +71,6 @@ function resultsTable(): string {
   return `${facts}\n\n${table(['fault', 'rounds', 'requests', 'violations', 'what was seen in the last of them'], rows)}`;
 }
 
-let text = readFileSync(page, 'utf8');
-for (const [name, content] of Object.entries({ faults: faultsTable(), checks: checksTable(), results: resultsTable() })) {
-  const [begin, end] = [`<!-- ${name}: generated -->`, `<!-- /${name} -->`];
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from)
-    throw new Error(`docs/RELIABILITY.md has no markers ${begin} and ${end}: put them back where the table belongs`);
-  text = `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`;
-}
-writeFileSync(page, text);
-execFileSync(join(root, 'node_modules/.bin/prettier'), ['--write', '--log-level', 'warn', page]);
+writeBetween('docs/RELIABILITY.md', 'faults', [faultsTable()]);
+writeBetween('docs/RELIABILITY.md', 'checks', [checksTable()]);
+writeBetween('docs/RELIABILITY.md', 'results', [resultsTable()]);

@@ -29,7 +29,7 @@ export function reduced(plan: Plan, kept: Kept): Plan {
 export async function minimise(plan: Plan, failed: RunResult, violation: Violation, options = ENOUGH): Promise<Kept> {
   const { runsMax } = options;
   let runs = 0;
-  const parts = [...plan.acts.map(({ id }) => ({ act: id })), ...new Set(failed.fired)].map((part) => part);
+  const parts = [...plan.acts.map(({ id }) => ({ act: id })), ...new Set(failed.fired)];
   type Part = (typeof parts)[number];
   const keptOf = (of: readonly Part[]): Kept => ({
     acts: of.flatMap((part) => (typeof part === 'string' ? [] : [part.act])),

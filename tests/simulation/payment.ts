@@ -1,4 +1,5 @@
 import type { Event } from '#schemas/event.ts';
+import type { SaleId } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import { encodeCommand } from '#shared/line/encode.ts';
 import { PAYMENT_EVENT_TYPES } from '#shared/payments/enroll.ts';
@@ -8,7 +9,7 @@ import { openLog } from '#shared/telemetry/log.ts';
 import { apply, judgeCharge, judgeRefund, listCharges, type Answer } from '#services/gateway-sim/book.ts';
 import { startPaymentService, type PaymentService } from '#services/payment/service.ts';
 import { createLineEnqueuer } from './enqueuer.ts';
-import type { CallName, How } from './faults.ts';
+import type { CallName } from './faults.ts';
 import { createProcess, type SimProcess } from './process.ts';
 import type { World } from './world.ts';
 
@@ -33,10 +34,7 @@ const METRICS = { observeCall: ignore, observeReport: ignore, setInFlight: ignor
 export function createBooks({ ledger, time }: World): MemoryBooks {
   return createMemoryBooks({
     orderOf: (id) => ledger.orders.get(id) ?? null,
-    partitionOf: (saleId) => {
-      for (const [id, { partition }] of ledger.lines) if (id === saleId) return partition;
-      return null;
-    },
+    partitionOf: (saleId) => ledger.lines.get(saleId as SaleId)?.partition ?? null,
     now: time.now,
   });
 }
@@ -112,7 +110,7 @@ function gatewayOf(world: World, process: SimProcess): PaymentGateway {
   async function ask(name: CallName, act: () => Answer): Promise<GatewayAnswer> {
     try {
       // What goes wrong on the way back is decided before the answer is known to the caller.
-      const answer = await process.call(name, 'gateway', (_how: How | null) => act());
+      const answer = await process.call(name, 'gateway', act);
       const afterMs = answer.kind === 'answer' ? answer.afterMs : Infinity;
       await new Promise<void>((resolve) => process.schedule(Math.min(afterMs, timeoutMs), resolve));
       return answer.kind === 'answer' && afterMs <= timeoutMs ? answer : { kind: 'none', why: 'timeout' };

@@ -56,10 +56,10 @@ export function createProcess(world: World, name: string): SimProcess {
   const whenAwake = (): Promise<void> => (dead ? never() : frozenUntil > time.now() ? new Promise((resolve) => awake(resolve)) : DONE);
   const after = (ms: number): Promise<void> => new Promise((resolve) => time.schedule(ms, resolve));
 
-  function kill(why = 'killed'): void {
+  function kill(): void {
     if (dead) return;
     dead = true;
-    note(name, why);
+    note(name, 'killed');
     for (const tell of toTell) tell();
   }
 
