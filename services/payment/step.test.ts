@@ -31,6 +31,8 @@ interface Case {
   payment: DuePayment;
   charge?: ChargeOutcome;
   refund?: RefundOutcome;
+  /** The gateway knows of no charge. */
+  chargeless?: boolean;
   /** What happened, in order. */
   expected: string[];
 }
@@ -70,6 +72,17 @@ const CASES: Case[] = [
   {
     name: 'its order had failed before the first call',
     payment: { ...due, call: null, tries: 0, cameTooLate: true },
+    chargeless: true,
+    expected: ['find', 'record charge_not_made', 'enqueue payment.failed gave_up', 'record failure_reported'],
+  },
+  {
+    name: 'its order had failed before the first call that these books know of, and the gateway knows of another',
+    payment: { ...due, call: null, tries: 0, cameTooLate: true },
+    expected: ['find', 'record charge_captured', 'enqueue payment.succeeded ch_found', 'record success_reported'],
+  },
+  {
+    name: 'its order had failed before there was anything to pay',
+    payment: { ...due, amount: 0, call: null, tries: 0, cameTooLate: true },
     expected: ['record charge_not_made', 'enqueue payment.failed gave_up', 'record failure_reported'],
   },
   { name: 'without a payment method', payment: { ...due, paymentMethodId: null }, expected: ['record charge_given_up'] },
@@ -110,7 +123,7 @@ const CASES: Case[] = [
 ];
 
 async function play(
-  { payment, charge, refund }: Case,
+  { payment, charge, refund, chargeless }: Case,
   stateNow: PaymentState = payment.state,
 ): Promise<{ log: string[]; facts: RecordedFact[] }> {
   const log: string[] = [];
@@ -120,7 +133,7 @@ async function play(
     gateway: {
       charge: () => (log.push('charge'), Promise.resolve(charge!)),
       refund: ({ chargeId }) => (log.push(`refund ${chargeId}`), Promise.resolve(refund!)),
-      findCharge: () => (log.push('find'), Promise.resolve({ chargeId: 'ch_found', refundId: null })),
+      findCharge: () => (log.push('find'), Promise.resolve(chargeless === true ? null : { chargeId: 'ch_found', refundId: null })),
     },
     record(fact) {
       log.push(`record ${fact.fact}`);

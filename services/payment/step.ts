@@ -56,7 +56,7 @@ function reasonOf(fact: RecordedFact | null): DuePayment['failureReason'] {
 async function call(payment: DuePayment, ports: StepPorts): Promise<RecordedFact | null> {
   const { orderId, state } = payment;
   if (state !== 'due' && state !== 'refund_due') return null;
-  if (payment.cameTooLate) return { orderId, fact: 'charge_not_made', delayMs: ports.leaseMs, outcome: 'order_failed_before' };
+  if (payment.cameTooLate) return tooLate(payment, ports);
   const kind = state === 'due' ? 'charge' : 'refund';
   if (payment.call === null) return { orderId, fact: `${kind}_given_up`, delayMs: 0 };
 
@@ -87,6 +87,13 @@ async function call(payment: DuePayment, ports: StepPorts): Promise<RecordedFact
       return { ...closed, delayMs, fact: `${kind}_unanswered`, outcome: name };
     }
   }
+}
+
+/** Books that were restored from a backup may have forgotten a call: that there was none, the gateway has to confirm (I9). */
+async function tooLate({ orderId, amount }: DuePayment, { gateway, leaseMs }: StepPorts): Promise<RecordedFact> {
+  const found = amount === 0 ? null : await gateway.findCharge(orderId);
+  if (found === null) return { orderId, fact: 'charge_not_made', delayMs: leaseMs, outcome: 'order_failed_before' };
+  return { orderId, fact: 'charge_captured', delayMs: leaseMs, outcome: 'found', chargeId: found.chargeId };
 }
 
 async function charge(payment: DuePayment, gateway: StepPorts['gateway']): Promise<ChargeOutcome> {
