@@ -28,6 +28,11 @@ test('a sale gets its defaults, its times are UTC with milliseconds', () => {
   expect(ScheduleSale.shape.terms.parse(terms)).toEqual(terms);
 });
 
+test.each([[1], [7], [100]])('a sale may be kept for %i years, and its terms say so', (retention_years) => {
+  const { idempotency_key: _, ...terms } = SaleRequest.parse({ ...sale, retention_years });
+  expect(ScheduleSale.shape.terms.parse(terms).retention_years).toBe(retention_years);
+});
+
 const bad: [string, z.ZodType, unknown, string][] = [
   ['sale without a name', SaleRequest, { ...sale, name: undefined }, 'name'],
   ['sale with an empty name', SaleRequest, { ...sale, name: '' }, 'name'],
@@ -42,6 +47,9 @@ const bad: [string, z.ZodType, unknown, string][] = [
   ['hold of no time', SaleRequest, { ...sale, hold_seconds: 0 }, 'hold_seconds'],
   ['hold too long', SaleRequest, { ...sale, hold_seconds: 3_601 }, 'hold_seconds'],
   ['payment too long', SaleRequest, { ...sale, payment_seconds: 86_401 }, 'payment_seconds'],
+  ['kept for no time', SaleRequest, { ...sale, retention_years: 0 }, 'retention_years'],
+  ['kept for 101 years', SaleRequest, { ...sale, retention_years: 101 }, 'retention_years'],
+  ['kept for half a year', SaleRequest, { ...sale, retention_years: 0.5 }, 'retention_years'],
   ['limit of none', SaleRequest, { ...sale, per_user_limit: 0 }, 'per_user_limit'],
   ['quantity 0', OneItemReservationRequest, { sku: 'a', quantity: 0 }, 'quantity'],
   ['quantity 101', OneItemReservationRequest, { sku: 'a', quantity: 101 }, 'quantity'],

@@ -79,6 +79,7 @@ export const SaleRequest = z
     waitlist_limit: SaleTerms.shape.waitlist_limit.default(0),
     late_payment: SaleTerms.shape.late_payment.default('refund'),
     on_payment_failure: SaleTerms.shape.on_payment_failure.default('keep_hold'),
+    retention_years: SaleTerms.shape.retention_years,
     idempotency_key,
   })
   .superRefine(({ starts_at, ends_at }, context) => {
@@ -105,6 +106,7 @@ export const SaleAnswer = z.strictObject({
   waitlist_limit: z.int(),
   late_payment: z.enum(['refund', 'reacquire']),
   on_payment_failure: z.enum(['keep_hold', 'release']),
+  retention_years: z.int(),
   /** Only in a 202: of the request that is not decided yet. */
   queue: queue.optional(),
   seq: z.int(),

@@ -35,6 +35,9 @@ export function oneCurrency(items: readonly { readonly currency: string }[], con
   });
 }
 
+/** Years for which a closed sale's log is kept where its terms say nothing. */
+export const RETENTION_YEARS_DEFAULT = 7;
+
 /** What was promised when the sale was created. */
 export const SaleTerms = z.strictObject({
   name: keptText(200),
@@ -51,5 +54,10 @@ export const SaleTerms = z.strictObject({
   waitlist_limit: z.int().min(0).max(10_000_000),
   late_payment: z.enum(['refund', 'reacquire']),
   on_payment_failure: z.enum(['keep_hold', 'release']),
+  /**
+   * Years from its archiving for which the log of the closed sale is kept; absent: RETENTION_YEARS_DEFAULT.
+   * Absent stays absent: a default written into the terms would change the leaves of sales that were made before it.
+   */
+  retention_years: z.int().min(1).max(100).optional(),
 });
 export type SaleTerms = z.infer<typeof SaleTerms>;

@@ -36,6 +36,15 @@ describe.each(CASES)('$kind', ({ kind, schema, version }) => {
     expect(new Set(examples(kind, version).map((example) => (example as { type: string }).type))).toEqual(new Set(types));
   });
 
+  test('terms that were written before there was `retention_years` get none, terms that have it keep it', () => {
+    const scheduled = examples(kind, version).find((example) => (example as { type: string }).type.startsWith('sale.schedule'))!;
+    const { terms } = scheduled as { terms: object };
+    expect(terms).not.toHaveProperty('retention_years');
+    expect(schema.parse(scheduled)).not.toHaveProperty('terms.retention_years');
+    const kept = { ...(scheduled), terms: { ...terms, retention_years: 10 } };
+    expect(schema.parse(kept)).toEqual(kept);
+  });
+
   test.each(['v', 'sale_id', 'type'])('one without %s is refused', (field) => {
     for (const example of examples(kind, version)) {
       expect(schema.safeParse({ ...(example as object), [field]: undefined }).success).toBe(false);

@@ -1,6 +1,6 @@
 import type { SaleStatus } from '#schemas/event.ts';
 import type { EpochMs, SaleId } from '#schemas/ids.ts';
-import type { SaleTerms } from '#schemas/terms.ts';
+import { RETENTION_YEARS_DEFAULT, type SaleTerms } from '#schemas/terms.ts';
 import { utcTime } from '#shared/proof/utc.ts';
 import { listedItemsMax, type ItemCounts, type ListedSale } from '#shared/ledger/read/sales.ts';
 
@@ -34,6 +34,7 @@ export function saleView(sale: SaleFacts, totals: readonly ItemCounts[] | null):
     waitlist_limit: terms.waitlist_limit,
     late_payment: terms.late_payment,
     on_payment_failure: terms.on_payment_failure,
+    retention_years: terms.retention_years ?? RETENTION_YEARS_DEFAULT,
     seq: sale.seq,
     created_at: utcTime(sale.created_at_ms as EpochMs),
   };

@@ -20,7 +20,7 @@ const text = (max: number) =>
   );
 const count = fc.integer({ min: 0, max: 1_000_000 });
 const requestedItem = fc.record({ sku, quantity: fc.integer({ min: 1, max: 100 }) });
-const terms = fc.record({
+const requiredTerms = {
   name: text(200),
   starts_at: time.map((ms) => new Date(ms).toISOString()),
   ends_at: time.map((ms) => new Date(ms).toISOString()),
@@ -45,7 +45,11 @@ const terms = fc.record({
   waitlist_limit: count,
   late_payment: fc.constantFrom('refund', 'reacquire'),
   on_payment_failure: fc.constantFrom('keep_hold', 'release'),
-});
+};
+const terms = fc.record(
+  { ...requiredTerms, retention_years: fc.integer({ min: 1, max: 100 }) },
+  { requiredKeys: Object.keys(requiredTerms) as (keyof typeof requiredTerms)[] },
+);
 
 /** By name of the field; fields with closed sets of values take them from the schema. */
 const values: Record<string, fc.Arbitrary<unknown>> = {

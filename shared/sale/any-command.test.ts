@@ -71,6 +71,7 @@ const terms = fc.record({
   waitlist_limit: int(0, 10_000_000),
   late_payment: fc.constantFrom('refund', 'reacquire'),
   on_payment_failure: fc.constantFrom('keep_hold', 'release'),
+  retention_years: fc.option(int(1, 100), { nil: undefined }),
 });
 
 const of = (type: string, weight: number, fields: Record<string, fc.Arbitrary<unknown>>) => ({

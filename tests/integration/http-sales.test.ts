@@ -39,6 +39,7 @@ describe('POST /v1/sales', () => {
       waitlist_limit: 0,
       late_payment: 'refund',
       on_payment_failure: 'keep_hold',
+      retention_years: 7,
     });
     expect(first.headers.get('location')).toBe(`/v1/sales/${first.body.id}`);
     expect(first.headers.get('idempotent-replayed')).toBeNull();
@@ -57,6 +58,13 @@ describe('POST /v1/sales', () => {
     expect((await call('GET', `/v1/sales/${id}`)).body).toMatchObject({ id, status: 'open' });
   });
 
+  test('retention_years of its terms is told by every answer that shows the sale', async () => {
+    const made = await call('POST', '/v1/sales', { as: operator, key: newKey(), body: terms({ ...notYet(), retention_years: 10 }) });
+    expect([made.status, SaleAnswer.parse(made.body).retention_years]).toEqual([201, 10]);
+    expect((await call('GET', `/v1/sales/${made.body.id}`)).body.retention_years).toBe(10);
+    expect((await change(made.body.id, 'close')).body.retention_years).toBe(10);
+  });
+
   test.each<[string, object, string]>([
     ['no name', { name: undefined }, '/name'],
     ['ends before it starts', { ends_at: '2020-01-01T00:00:00Z' }, '/ends_at'],
@@ -66,6 +74,7 @@ describe('POST /v1/sales', () => {
     ['a price that is no integer', { items: [{ ...item('a', 1), unit_price: 1.5 }] }, '/items/0/unit_price'],
     ['an unknown field', { colour: 'red' }, '/colour'],
     ['a name with U+0000', { name: 'a\0b' }, '/name'],
+    ['a log kept for 101 years', { retention_years: 101 }, '/retention_years'],
     ['a hold of an hour and a second', { hold_seconds: 3_601 }, '/hold_seconds'],
   ])('400: %s', async (_name, overrides, pointer) => {
     const { status, body } = await call('POST', '/v1/sales', {

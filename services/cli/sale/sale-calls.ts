@@ -24,6 +24,7 @@ export interface NewSale {
   readonly waitlist_limit?: number;
   readonly late_payment?: 'refund' | 'reacquire';
   readonly on_payment_failure?: 'keep_hold' | 'release';
+  readonly retention_years?: number;
 }
 
 export interface Sale {

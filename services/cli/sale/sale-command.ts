@@ -40,6 +40,7 @@ export function saleCommand(call: () => Call, output: () => Output): Command {
     .option('--waitlist <n>', 'places in the waitlist', Number)
     .option('--late-payment <policy>', 'refund or reacquire')
     .option('--on-payment-failure <policy>', 'keep_hold or release')
+    .option('--retention <years>', 'how long its log is kept after it is archived; default: 7', Number)
     .action(async (name: string, flags: CreateFlags) => {
       const made = await createSale(call(), newSale(name, flags, Date.now()));
       print(output(), made, () => saleText(made, null));
@@ -93,6 +94,7 @@ interface CreateFlags {
   waitlist?: number;
   latePayment?: 'refund' | 'reacquire';
   onPaymentFailure?: 'keep_hold' | 'release';
+  retention?: number;
 }
 
 const dayMs = 86_400_000;
@@ -110,6 +112,7 @@ function newSale(name: string, flags: CreateFlags, now: number): NewSale {
     ...(flags.waitlist === undefined ? {} : { waitlist_limit: flags.waitlist }),
     ...(flags.latePayment === undefined ? {} : { late_payment: flags.latePayment }),
     ...(flags.onPaymentFailure === undefined ? {} : { on_payment_failure: flags.onPaymentFailure }),
+    ...(flags.retention === undefined ? {} : { retention_years: flags.retention }),
   };
 }
 
