@@ -41,7 +41,7 @@ describe.each(CASES)('$kind', ({ kind, schema, version }) => {
     const { terms } = scheduled as { terms: object };
     expect(terms).not.toHaveProperty('retention_years');
     expect(schema.parse(scheduled)).not.toHaveProperty('terms.retention_years');
-    const kept = { ...(scheduled), terms: { ...terms, retention_years: 10 } };
+    const kept = { ...scheduled, terms: { ...terms, retention_years: 10 } };
     expect(schema.parse(kept)).toEqual(kept);
   });
 
