@@ -159,7 +159,8 @@ interface WaitingReply {
 
 /** Chains the batch's events of one sale and describes its row. */
 function close(sale: HotSale, { events, paymentMethods }: OpenSale): SaleAfter {
-  const { sealed, head } = seal(events, sale.head);
+  const headBefore = sale.head;
+  const { sealed, head } = seal(events, headBefore);
   const seq = seqOf(sale.state);
   const first = events[0]?.seq;
   assert(seq !== 0 && first !== undefined, 'a sale with events has a seq');
@@ -179,6 +180,7 @@ function close(sale: HotSale, { events, paymentMethods }: OpenSale): SaleAfter {
     status,
     seq,
     head,
+    headBefore,
     settled: isSettled(sale.state),
     items: movedItems(sale, events),
     events:

@@ -44,6 +44,8 @@ export interface SaleAfter {
   readonly status: SaleStatus;
   readonly seq: Seq;
   readonly head: string;
+  /** Hash (hex) that the batch's first event names as the one before it. */
+  readonly headBefore: string;
   /** Closed, and nothing lives any more: its partition is free for another sale. */
   readonly settled: boolean;
   /** Counters of the items the batch moved. */

@@ -1,4 +1,5 @@
 import type { DecidedEvent } from '#schemas/event.ts';
+import { EMPTY_HEAD } from '#shared/proof/seal.ts';
 import type { Batch, SaleAfter } from './ledger.ts';
 import { project } from './project.ts';
 import type { BatchRows } from './rows.ts';
@@ -52,9 +53,10 @@ const refundCompleted: Told = { type: 'refund.completed', ...ord, refund_id: 'r'
 const refused = (reason: string): Told => ({ type: 'request.rejected', ...answered, request: 'checkout.request', key, reason });
 
 function batchOf(told: readonly Told[], after: Partial<SaleAfter> = {}, payment: object = { paymentMethodId: 'pm_ok' }): Batch {
+  const headBefore = told[0]?.type === 'sale.scheduled' ? EMPTY_HEAD : 'hash before';
   const events = told.map((event, index) => ({
     event: { sale_id: 's', seq: 11 + index, offset: 21 + index, at: at + index, request_id: 'r', ...event } as unknown as DecidedEvent,
-    leaf: `leaf ${index}`,
+    leaf: `leaf ${index} "prev":"${index === 0 ? headBefore : `hash ${index - 1}`}"`,
     hash: `hash ${index}`,
     ...(event.type === 'checkout.requested' ? payment : {}),
   }));
@@ -65,6 +67,7 @@ function batchOf(told: readonly Told[], after: Partial<SaleAfter> = {}, payment:
     status: 'open',
     seq: last?.event.seq ?? 10,
     head: last?.hash ?? 'hash',
+    headBefore,
     settled: false,
     items: [],
   };
@@ -272,11 +275,13 @@ describe('a sale', () => {
     const rows = project(batchOf([created, expired], after));
     expect(rows).toMatchObject({
       newSales: [],
-      sales: [{ saleNo: 7, status: 'closed', seq: 12, eventsCount: 2, head: 'hash 1', lastOffset: 22, settled: true }],
+      sales: [
+        { saleNo: 7, status: 'closed', seq: 12, eventsCount: 2, head: 'hash 1', headBefore: 'hash before', lastOffset: 22, settled: true },
+      ],
       items: [{ saleNo: 7, sku: 'A', total: 5, held: 0, sold: 1 }],
       settledSales: [7],
     });
-    expect(rows.newEvents.map(({ sealed }) => sealed.leaf)).toEqual(['leaf 0', 'leaf 1']);
+    expect(rows.newEvents.map(({ sealed }) => sealed.hash)).toEqual(['hash 0', 'hash 1']);
   });
 
   it('of which nothing was decided changes nothing', () => {
@@ -291,6 +296,11 @@ describe('a bug crashes before anything is sent', () => {
     ['a change of an order requested twice', () => project(batchOf([checkout, checkout, confirmed]))],
     ['an event of another sale', () => project(batchOf([{ ...created, sale_id: 't' }]))],
     ['a head that is not the newest event', () => project(batchOf([created], { head: 'other' }))],
+    ['a first event chained on another head than the row must have', () => project(batchOf([created], { headBefore: 'other' }))],
+    [
+      'a sale whose log does not begin where it is scheduled',
+      () => project(batchOf([created, { ...answered, type: 'sale.scheduled', key, terms: { items: [] } }])),
+    ],
     ['a seq that is not the newest event', () => project(batchOf([created], { seq: 99 as SaleAfter['seq'] }))],
     ['a checkout without its payment method', () => project(batchOf([checkout], {}, {}))],
   ])('%s', (_what, run) => {

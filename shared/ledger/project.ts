@@ -1,6 +1,6 @@
 import type { EpochMs, Fingerprint, Offset, OrderId, ReservationId, SaleNo, Seq, UserRef } from '#schemas/ids.ts';
 import { assert, unreachable } from '#shared/faults/assert.ts';
-import type { SealedEvent } from '#shared/proof/seal.ts';
+import { EMPTY_HEAD, type SealedEvent } from '#shared/proof/seal.ts';
 import type { Batch, SaleAfter } from './ledger.ts';
 import type {
   BatchRows,
@@ -60,11 +60,16 @@ function projectSale(sale: SaleAfter, rows: Rows): void {
   const last = sale.events.at(-1)!;
   assert(last.event.seq === sale.seq, `sale ${sale.saleId} is at seq ${sale.seq} and its newest event at ${last.event.seq}`);
   assert(last.hash === sale.head, `the head of sale ${sale.saleId} is not the hash of its newest event`);
+  assert(
+    sale.events[0]!.leaf.includes(`"prev":"${sale.headBefore}"`),
+    `the first new event of sale ${sale.saleId} is not chained on the head that its row must have`,
+  );
   const row: SaleRow = {
     saleNo,
     status: sale.status,
     seq: sale.seq,
     head: sale.head,
+    headBefore: sale.headBefore,
     lastOffset: last.event.offset,
     settled: sale.settled,
     eventsCount: sale.events.length,
@@ -74,6 +79,7 @@ function projectSale(sale: SaleAfter, rows: Rows): void {
   const scheduled = sale.events.find(({ event }) => event.type === 'sale.scheduled')?.event;
   if (scheduled?.type === 'sale.scheduled') {
     const counters = new Map(sale.items.map((item) => [item.sku, item]));
+    assert(sale.headBefore === EMPTY_HEAD, `sale ${sale.saleId} is scheduled, and its log does not begin there`);
     rows.newSales.push(row);
     rows.newTerms.push({ saleNo, terms: scheduled.terms, createdAt: scheduled.at });
     scheduled.terms.items.forEach(({ sku, quantity }, position) => {

@@ -11,6 +11,8 @@ export interface SaleRow {
   readonly status: SaleStatus;
   readonly seq: Seq;
   readonly head: string;
+  /** As the row must stand: what the first of the new events is chained on. */
+  readonly headBefore: string;
   readonly lastOffset: Offset;
   readonly settled: boolean;
   /** How many events lead from the row as it stood to this one. */

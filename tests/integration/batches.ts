@@ -61,7 +61,8 @@ export function nextBatch(sale: ScriptedSale, epoch: Epoch, told: readonly Told[
     const at = T0 + offset;
     return { sale_id: sale.saleId, seq: sale.seq, offset, at, request_id: `r${offset}`, ...event } as unknown as DecidedEvent;
   });
-  const { sealed, head } = seal(events, sale.head);
+  const headBefore = sale.head;
+  const { sealed, head } = seal(events, headBefore);
   sale.head = head;
   const after: SaleAfter = {
     saleNo: sale.saleNo,
@@ -69,6 +70,7 @@ export function nextBatch(sale: ScriptedSale, epoch: Epoch, told: readonly Told[
     status: sale.status,
     seq: sale.seq as Seq,
     head,
+    headBefore,
     settled,
     items: [...moved].map((sku) => ({ sku, ...sale.items.get(sku)! })) as unknown as SaleAfter['items'],
     events: sealed.map((event) => (event.event.type === 'checkout.requested' ? { ...event, paymentMethodId: 'pm_"ok"\\' } : event)),

@@ -227,6 +227,15 @@ describe('a bug', () => {
   });
 });
 
+it('that chains a batch on another head than the ledger has crashes and changes nothing', async () => {
+  const ledger = ledgerOf();
+  const { sale, epoch } = await openSale(ledger);
+  const before = await everything();
+  const elsewhere: ScriptedSale = { ...sale, items: new Map(sale.items), head: 'ab'.repeat(32) };
+  await expect(ledger.commit(nextBatch(elsewhere, epoch, [created(1, a(1))]))).rejects.toMatchObject({ code: '22012' });
+  expect(await everything()).toEqual(before);
+});
+
 it('that decides a reservation twice crashes in the middle of its rows and changes nothing', async () => {
   const ledger = ledgerOf();
   const { sale, epoch } = await openSale(ledger);
@@ -441,9 +450,12 @@ describe('what was committed', () => {
       for (const told of split(STORY)) await ledger.commit(nextBatch(sale, epoch, told));
       contents.push({ ...((await everything()) as object), sale_lines: null, partitions: null });
       await Promise.all(toClose.splice(0).map((one) => one.close()));
+      // As only a superuser can: the log refuses it.
+      await owner.query('ALTER TABLE events DISABLE TRIGGER events_append_only');
       await owner.query(
-        'TRUNCATE sale_lines, sale_terms, sales, items, reservations, orders, requests, events, partitions RESTART IDENTITY',
+        'TRUNCATE sale_lines, sale_terms, sales, items, reservations, orders, requests, events, partitions, log_trees, log_tiles, log_checkpoints RESTART IDENTITY',
       );
+      await owner.query('ALTER TABLE events ENABLE TRIGGER events_append_only');
     }
     expect(contents[1]).toEqual(contents[0]);
     expect(contents[2]).toEqual(contents[0]);
@@ -650,6 +662,19 @@ describe('lines', () => {
   });
 });
 
+describe('the log', () => {
+  it.each([
+    ['changed', `UPDATE events SET hash = hash`],
+    ['deleted', `DELETE FROM events`],
+    ['emptied', `TRUNCATE events`],
+  ])('cannot be %s, not even by its owner', async (_what, statement) => {
+    await openSale(ledgerOf());
+    const before = await everything();
+    await expect(owner.query(statement)).rejects.toThrow('the log is append-only');
+    expect(await everything()).toEqual(before);
+  });
+});
+
 describe("the services' role", () => {
   it.each([
     ['update events', `UPDATE events SET hash = hash`],
@@ -658,6 +683,8 @@ describe("the services' role", () => {
     ['change a request on record', `UPDATE requests SET seq = seq + 1`],
     ['change the terms', `UPDATE sale_terms SET terms = '{}'`],
     ['delete reservations', `DELETE FROM reservations`],
+    ['sign', `INSERT INTO log_checkpoints VALUES (1, 1, decode(repeat('00', 32), 'hex'), 'note', now())`],
+    ['tell who read what', `SELECT * FROM audit_reads`],
     ['drop a table', `DROP TABLE events`],
     ['switch a trigger on or off', `ALTER TABLE events DISABLE TRIGGER ALL`],
   ])('may not %s', async (_what, statement) => {

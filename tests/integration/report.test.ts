@@ -44,6 +44,8 @@ beforeAll(async () => {
   owner = new Client({ connectionString: database.ownerUrl });
   owner.on('error', () => undefined);
   await owner.connect();
+  // The log refuses to be changed; an attacker with a superuser's rights switches that off.
+  await owner.query('SET session_replication_role = replica');
   ledger = createWriterLedger({ databaseUrl: database.appUrl, applicationName: 'test-writer' });
   reads = openReads({ databaseUrl: database.appUrl, applicationName: 'test-reads', connectionsMax: 2, onFault: () => undefined });
 });

@@ -211,6 +211,11 @@ export function createMemoryDatabase(now: () => EpochMs) {
       Object.assign(row, { nextOffset, lastAt, lastRecordSha256, publishedOffset: Math.max(row.publishedOffset, batch.publishedOffset) });
       const rows = project(batch);
       for (const row of rows.newTerms) terms.set(row.saleNo, row);
+      for (const { saleNo, seq, eventsCount, headBefore } of rows.sales) {
+        const stands = sales.get(saleNo);
+        assert(stands?.seq === seq - eventsCount, 'the row of a sale stands right before its new events');
+        assert(stands.head === headBefore, 'the new events of a sale are chained on the head of its row');
+      }
       for (const sale of [...rows.newSales, ...rows.sales]) sales.set(sale.saleNo, sale);
       for (const item of rows.newItems) items.set(`${String(item.saleNo)}/${item.sku}`, { ...item });
       for (const item of rows.items) {

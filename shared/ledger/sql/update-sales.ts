@@ -2,7 +2,7 @@ import type { SaleNo } from '#schemas/ids.ts';
 import { bare, type Statement, texts } from '../columns.ts';
 import type { ItemRow, SaleRow } from '../rows.ts';
 
-/** Raises division_by_zero where a row does not stand at the seq right before the batch's first event. */
+/** Raises division_by_zero where a row does not stand at the seq and the head right before the batch's first event. */
 export function updateSales(rows: readonly SaleRow[]): Statement {
   return {
     name: 'update_sales',
@@ -13,6 +13,7 @@ export function updateSales(rows: readonly SaleRow[]): Statement {
       bare(rows.map((row) => row.seq)),
       bare(rows.map((row) => row.seq - row.eventsCount)),
       bare(rows.map((row) => row.head)),
+      bare(rows.map((row) => row.headBefore)),
       bare(rows.map((row) => row.lastOffset)),
       bare(rows.map((row) => row.settled)),
     ],
@@ -23,9 +24,9 @@ const salesText = `
 WITH changed AS (
   UPDATE sales SET
     status = row.status, seq = row.seq, head = decode(row.head, 'hex'), last_offset = row.last_offset, settled = row.settled
-  FROM unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[])
-    AS row (sale_no, status, seq, seq_before, head, last_offset, settled)
-  WHERE sales.sale_no = row.sale_no AND sales.seq = row.seq_before
+  FROM unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::boolean[])
+    AS row (sale_no, status, seq, seq_before, head, head_before, last_offset, settled)
+  WHERE sales.sale_no = row.sale_no AND sales.seq = row.seq_before AND sales.head = decode(row.head_before, 'hex')
   RETURNING 1
 )
 SELECT 1 / (count(*) = cardinality($1::integer[]))::integer FROM changed`;
