@@ -98,9 +98,13 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
   }
 
   async function waiting(asked: Asked): Promise<Outcome> {
-    const { card, id, print, deadlineMs } = asked;
-    const awaited = await submit.andWait(card, { kind: 'order', key: id, fingerprint: print }, deadlineMs, (replyTo) =>
-      commandOf(asked, replyTo),
+    const { card, caller, id, print, deadlineMs } = asked;
+    const awaited = await submit.andWait(
+      card,
+      { kind: 'order', key: id, fingerprint: print },
+      deadlineMs,
+      (replyTo) => commandOf(asked, replyTo),
+      caller,
     );
     switch (awaited.kind) {
       case 'decided':
@@ -120,7 +124,7 @@ export function createOrderHandler(ports: CreateOrderPorts): (exchange: Exchange
       return decision.fingerprint === asked.print ? answerOf(asked, JSON.parse(decision.leaf) as Event, true) : keyReused();
     if (note?.fingerprint === asked.print) return queuedAnswer(asked, note, true);
     // Another body of this key may be in the line: which of the two stands first, and so has the key, only the line can tell.
-    return queued(asked, await submit.only(asked.card, commandOf(asked, undefined)));
+    return queued(asked, await submit.only(asked.card, commandOf(asked, undefined), asked.caller));
   }
 
   /** The answer to a request that was decided: a first 202 is followed by the order as it stands, a first 201 or 402 by the same again. */

@@ -74,12 +74,13 @@ export function createReservationHandler(ports: CreateReservationPorts): (exchan
   };
 
   async function waiting(asked: Asked): Promise<Outcome> {
-    const { exchange, card, id, print, preference } = asked;
+    const { exchange, caller, card, id, print, preference } = asked;
     const awaited = await submit.andWait(
       card,
       { kind: 'reservation', key: id, fingerprint: print },
       exchange.receivedAt + preference.waitMs,
       (replyTo) => commandOf(asked, replyTo),
+      caller,
     );
     switch (awaited.kind) {
       case 'decided':
@@ -94,12 +95,12 @@ export function createReservationHandler(ports: CreateReservationPorts): (exchan
   }
 
   async function withoutWaiting(asked: Asked): Promise<Outcome> {
-    const { id, print, card } = asked;
+    const { id, print, card, caller } = asked;
     const [decision, note] = await Promise.all([findDecision(id), notes.recall(id)]);
     if (decision !== null) return decision.fingerprint === print ? replay(asked, JSON.parse(decision.leaf) as Event) : keyReused();
     if (note?.fingerprint === print) return queuedAnswer(asked, note, true);
     // Another body of this key may be in the line: which of the two stands first, and so has the key, only the line can tell.
-    return queued(asked, await submit.only(card, commandOf(asked, undefined)));
+    return queued(asked, await submit.only(card, commandOf(asked, undefined), caller));
   }
 
   /** Tells the client 202 and notes that it was told so: from then on a replay shows how the reservation stands. */

@@ -1,3 +1,4 @@
+import { receiveGatewayRefusals } from '#shared/edge-records/gateway-refusals.ts';
 import { createChangeWaiter } from '#shared/http/await-change.ts';
 import { parseEdgeConfig } from '#shared/http/edge-config.ts';
 import { openEdge, randomInstance } from '#shared/http/open-edge.ts';
@@ -63,6 +64,7 @@ superviseProcess({
   process,
   log,
   async stop() {
+    gatewayRefusals.close();
     edge.stopWaiting();
     decided.stop();
     await service.stop();
@@ -70,4 +72,6 @@ superviseProcess({
   },
 });
 const port = await service.listen(config.HTTP_HOST, config.HTTP_PORT);
+// The same number as for HTTP, so that whoever reaches the one knows the other.
+const gatewayRefusals = receiveGatewayRefusals({ host: config.HTTP_HOST, port }, edge.noteAttempt, onFault);
 log.info({ port, auth: config.AUTH_MODE }, 'listening');

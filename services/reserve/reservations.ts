@@ -109,6 +109,7 @@ export function createReservationHandlers(ports: ReservationPorts) {
         reservation_id: id as ReservationId,
         user: caller.ref,
       }),
+      caller,
     );
     const applied: Record<string, string> = preference.applied === null ? {} : { 'preference-applied': preference.applied };
     switch (awaited.kind) {

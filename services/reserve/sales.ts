@@ -61,6 +61,7 @@ export function createSaleHandlers({ cards, sales, submit, progress, allocateLin
       { kind: 'request', key, fingerprint: print },
       exchange.receivedAt + preference.waitMs,
       command,
+      null,
     );
     const applied: Record<string, string> = preference.applied === null ? {} : { 'preference-applied': preference.applied };
     switch (awaited.kind) {

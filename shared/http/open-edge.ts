@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { Gauge } from 'prom-client';
+import type { NoteAttempt } from '#shared/edge-records/attempts.ts';
+import { openEdgeRecords } from '#shared/edge-records/open-edge-records.ts';
 import type { DecisionKey, FoundDecision } from '#shared/ledger/read/decisions.ts';
 import { createFindDecisions, createReadLeaf } from '#shared/ledger/read/decisions.ts';
 import { coalesce } from '#shared/ledger/read/coalesce.ts';
@@ -12,6 +14,7 @@ import type { ReplyListener } from '#shared/replies/replies.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
 import { createNotes202, type Notes202 } from './answered-202.ts';
+import { createNoteRefused } from './attempt.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { createDecisionWaiter } from './await-decision.ts';
 import type { EdgeConfig } from './edge-config.ts';
@@ -31,6 +34,8 @@ export interface Edge {
   readonly replies: ReplyListener;
   /** A decision by key, if there is one; those asked for together are read together. */
   readonly findDecision: (key: DecisionKey) => Promise<FoundDecision | null>;
+  /** Keeps what never reached the line, where this process hears of it. */
+  readonly noteAttempt: NoteAttempt;
   /** Tells the log about a fault of a dependency, at most once a second. */
   readonly onFault: (error: unknown) => void;
   /** The service with these routes and the operators'. */
@@ -49,6 +54,7 @@ export interface OpenEdgeOptions {
 
 const redisCommandMsMax = 250;
 const faultEveryMs = 1_000;
+const recordsFaultEveryMs = 10_000;
 
 export function openEdge({ service, config, instance, log }: OpenEdgeOptions): Edge {
   const metrics = openMetrics(service);
@@ -79,9 +85,22 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
   const replies = createReplyListener({ redisUrl: config.REDIS_URL, instance, log });
   const enqueuer = createEnqueuer({ brokers: config.KAFKA_BROKERS, clientId: `firstcome-${service}`, log });
 
+  let recordsFaultToldAt = 0;
+  const records = openEdgeRecords({
+    databaseUrl: config.DATABASE_URL,
+    service,
+    secret: config.USER_REF_SECRET,
+    metrics,
+    onFault(error) {
+      if (Date.now() - recordsFaultToldAt < recordsFaultEveryMs) return;
+      recordsFaultToldAt = Date.now();
+      log.warn({ err: error }, 'buyers and attempts could not be noted; see firstcome_edge_records_dropped');
+    },
+  });
+
   const findDecisions = createFindDecisions(reads);
   const waiter = createDecisionWaiter({ replies, findDecisions, readLeaf: createReadLeaf(reads), onFault });
-  const submit = createSubmit({ enqueue: enqueuer.enqueue, waiter, ledgerIsUp: reads.isUp });
+  const submit = createSubmit({ enqueue: enqueuer.enqueue, waiter, ledgerIsUp: reads.isUp, noteBuyer: records.noteBuyer });
 
   new Gauge({
     name: 'firstcome_requests_waiting',
@@ -119,6 +138,7 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
     notes: createNotes202(redis, onFault),
     replies,
     findDecision: coalesce(findDecisions, ({ key }) => key),
+    noteAttempt: records.noteAttempt,
     onFault,
     serve: (routes) =>
       createHttpService({
@@ -134,11 +154,12 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
         waitingRoomUrl: config.WAITING_ROOM_URL,
         log,
         timeRequest: timeRequests(metrics),
+        onRefused: createNoteRefused(records.noteAttempt),
       }),
     stopWaiting: () => waiter.stop(),
     async close() {
       redis.disconnect();
-      await Promise.all([enqueuer.close(), replies.close(), reads.close()]);
+      await Promise.all([enqueuer.close(), replies.close(), reads.close(), records.close()]);
     },
   };
 }

@@ -5,6 +5,7 @@ import type { EpochMs } from '#schemas/ids.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import { requestFields, traceIdOf, type Log } from '#shared/telemetry/log.ts';
 import type { Outcome } from './answer.ts';
+import type { RefusedRequest } from './attempt.ts';
 import { unauthenticated, type Caller } from './authenticate.ts';
 import { readJsonObject, type JsonObject } from './body.ts';
 import { CATALOGUE, isProblemCode, type ProblemCode } from './catalogue.ts';
@@ -32,6 +33,8 @@ export interface ServeOptions {
   readonly timeRequest: RequestTimer;
   /** Where a browser is sent that meets a full house. */
   readonly waitingRoomUrl: string;
+  /** Told of each refusal of a request that asked for a route. */
+  readonly onRefused?: (refused: RefusedRequest) => void;
 }
 
 /** A request that has not been answered yet. */
@@ -62,7 +65,7 @@ const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
  * client sends becomes a 5xx.
  */
 export function createHttpService(options: ServeOptions): HttpService {
-  const { routes, authenticate, rateLimit, errorsBaseUrl, log, timeRequest, waitingRoomUrl } = options;
+  const { routes, authenticate, rateLimit, errorsBaseUrl, log, timeRequest, waitingRoomUrl, onRefused = () => undefined } = options;
   /** In the order in which they came. A cell is emptied when it is taken out: see docs/decisions/0010. */
   const active = new Set<{ one: Active | null }>();
   const quietLogs = !log.isLevelEnabled('debug');
@@ -149,12 +152,19 @@ export function createHttpService(options: ServeOptions): HttpService {
 
   async function run({ route, params }: FoundRoute, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const one = begin(request, response, route.name);
+    let caller: Caller | null = null;
+    const refused = ({ code }: Problem, sentToWait = false): void => {
+      const { requestId, receivedAt } = one;
+      onRefused({ request, caller, saleId: params['saleId'], requestId, receivedAt, code, sentToWait });
+    };
     try {
-      const caller = route.scopes.length === 0 ? null : allowed(route, authenticate(request.headers));
-      if (caller !== null) {
-        const limited = rateLimit(caller.userId);
+      if (route.scopes.length > 0) {
+        caller = authenticate(request.headers);
+        const limited = rateLimit(allowed(route, caller).userId);
         if (limited !== null) {
-          write(one, wantsPage(request) ? toWaitingRoom(limited, request.url ?? '/') : limited);
+          const sentToWait = wantsPage(request);
+          write(one, sentToWait ? toWaitingRoom(limited, request.url ?? '/') : limited);
+          refused(limited, sentToWait);
           return;
         }
       }
@@ -172,9 +182,13 @@ export function createHttpService(options: ServeOptions): HttpService {
         caller,
         body,
       };
-      write(one, await route.handle(exchange));
+      const outcome = await route.handle(exchange);
+      write(one, outcome);
+      if (outcome.kind === 'problem') refused(outcome);
     } catch (error) {
-      write(one, refusalOf(one, error));
+      const refusal = refusalOf(one, error);
+      write(one, refusal);
+      refused(refusal);
     }
   }
 

@@ -2,11 +2,15 @@ import type { Command } from '#schemas/command.ts';
 import type { Place, Enqueue } from '#shared/line/line.ts';
 import type { DecisionKey } from '#shared/ledger/read/decisions.ts';
 import type { SaleCard } from '#shared/ledger/read/sale-card.ts';
+import type { Caller } from './authenticate.ts';
 import type { Attempt, Awaited, DecisionWaiter } from './await-decision.ts';
 import { refuse } from './problem.ts';
 import type { Fingerprint } from '#schemas/ids.ts';
 
-/** Puts requests in a sale's line. Both functions refuse (503, nothing enqueued) while the ledger is away, and throw RetryableFault `line_unavailable`. */
+/**
+ * Puts requests in a sale's line. Both functions refuse (503, nothing enqueued) while the ledger is away, and throw
+ * RetryableFault `line_unavailable`. `buyer` is whose pseudonym the command carries; null where it carries none.
+ */
 export interface Submit {
   /** Waits for the decision, at most until `deadlineMs` once the request is in the line. */
   andWait(
@@ -14,11 +18,12 @@ export interface Submit {
     key: DecisionKey & { readonly fingerprint: Fingerprint },
     deadlineMs: number,
     command: (replyTo: string) => KeyedCommand,
+    buyer: Caller | null,
   ): Promise<Awaited>;
   /** Refuses (503) while the ledger is away; for what is done before the request is put in the line. */
   gate(): void;
   /** Waits only until the request is in the line. */
-  only(line: LineOfSale, command: Command): Promise<Place>;
+  only(line: LineOfSale, command: Command, buyer: Caller | null): Promise<Place>;
 }
 
 /** A command of a client's or an operator's. */
@@ -30,25 +35,32 @@ export interface SubmitOptions {
   readonly enqueue: Enqueue;
   readonly waiter: DecisionWaiter;
   readonly ledgerIsUp: () => boolean;
+  /** Told of each buyer's request, and whether it stands in the line. Throws nothing. */
+  readonly noteBuyer?: (buyer: Caller, placed: Promise<Place>) => void;
 }
 
-export function createSubmit({ enqueue, waiter, ledgerIsUp }: SubmitOptions): Submit {
+export function createSubmit({ enqueue, waiter, ledgerIsUp, noteBuyer = () => undefined }: SubmitOptions): Submit {
   function gate(): void {
     // The writer cannot decide anything now, so the line would only grow older.
     if (!ledgerIsUp())
       refuse('ledger_unavailable', 'the database is away; send the same request again', { headers: { 'retry-after': '2' } });
   }
+  function put(line: LineOfSale, command: Command, buyer: Caller | null): Promise<Place> {
+    const placed = enqueue(line.partition, Buffer.from(JSON.stringify(command)));
+    if (buyer !== null) noteBuyer(buyer, placed);
+    return placed;
+  }
   return {
     gate,
-    andWait(line, key, deadlineMs, command) {
+    andWait(line, key, deadlineMs, command, buyer) {
       gate();
       const wait = waiter.expect({ kind: key.kind, key: key.key, fingerprint: key.fingerprint, saleNo: line.saleNo });
       const sent = command(wait.replyTo);
-      return wait.until(deadlineMs, sent, enqueue(line.partition, Buffer.from(JSON.stringify(sent))));
+      return wait.until(deadlineMs, sent, put(line, sent, buyer));
     },
-    async only(line, command) {
+    async only(line, command, buyer) {
       gate();
-      return enqueue(line.partition, Buffer.from(JSON.stringify(command)));
+      return put(line, command, buyer);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
@@ -8,6 +9,8 @@ import { join } from 'node:path';
 import { layoutOf } from '#deploy/local/layout.ts';
 import { fillTemplate, gatewayValues, nginxConf, nginxProgram } from '#deploy/local/nginx.ts';
 import { ownFolder, serverUserOf, writeFor } from '#deploy/local/server-user.ts';
+import type { Attempt } from '#shared/edge-records/attempts.ts';
+import { attemptOfDatagram } from '#shared/edge-records/gateway-refusals.ts';
 
 /** The gateway's own answers: nginx with the stack's configuration before two services that say what they were asked. */
 
@@ -45,6 +48,9 @@ const user = serverUserOf(layoutOf({}, process.cwd()), process.env);
 const folders: string[] = [];
 const gateways: ChildProcess[] = [];
 const services: Record<'reserve' | 'checkout', Server> = { reserve: service('reserve'), checkout: service('checkout') };
+/** What the gateways told the reserve service of whom they turned away. */
+const refusals = createSocket('udp4');
+let turnedAway: (Attempt | null)[] = [];
 let port = 0;
 let limitedPort = 0;
 
@@ -124,11 +130,15 @@ async function raw(bytes: string): Promise<string> {
 
 beforeAll(async () => {
   const ports = { reserve: await portOf(services.reserve), checkout: await portOf(services.checkout) };
+  refusals.on('message', (datagram) => turnedAway.push(attemptOfDatagram(datagram)));
+  refusals.bind(ports.reserve, '127.0.0.1');
+  await once(refusals, 'listening');
   port = await startGateway({}, ports);
   limitedPort = await startGateway({ GATEWAY_LIMIT_LOOPBACK: 'true' }, ports);
 });
 
 afterAll(async () => {
+  refusals.close();
   await Promise.all(
     gateways.map(async (gateway) => {
       gateway.kill('SIGTERM');
@@ -325,6 +335,35 @@ test('server-sent events go out as they come', async () => {
   });
   expect(first).toBe('event: status\n\n');
   end?.();
+});
+
+describe('who is turned away', () => {
+  const headers = { 'user-agent': 'A "device" of the tests', authorization: 'Bearer three' };
+
+  test.each<[string, string, Record<string, string>, Partial<Attempt>]>([
+    ['a request', '/v1/sales/s-1/reservations', {}, { saleId: 's-1', reason: 'gateway_rate_limited' }],
+    ['a browser', '/v1/sales/s-2/report', { accept: 'text/html' }, { saleId: 's-2', reason: 'sent_to_wait' }],
+    ['a strange request id', '/v1/sales/s-3/report', { 'x-request-id': 'a "quoted" one' }, { saleId: 's-3' }],
+  ])('is told to the reserve service: %s', async (name, path, more, expected) => {
+    turnedAway = [];
+    const authorization = `Bearer ${name}`;
+    const ask200 = Array.from({ length: 200 }, () => ask(path, { headers: { ...headers, authorization, ...more } }, limitedPort));
+    const refused = (await Promise.all(ask200)).filter(({ status }) => status === 429 || status === 302);
+    expect(refused.length).toBeGreaterThan(0);
+    for (let tries = 0; tries < 40 && turnedAway.length < refused.length; tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+    expect(turnedAway).toHaveLength(refused.length);
+    expect(new Set(turnedAway.map((one) => one?.requestId))).toEqual(new Set(refused.map((one) => one.headers['x-request-id'])));
+    const told = { address: '127.0.0.1', device: headers['user-agent'], atMs: expect.any(Number), ...expected };
+    for (const one of turnedAway) expect(one).toMatchObject(told);
+    expect(Math.abs((turnedAway[0]?.atMs ?? 0) - Date.now())).toBeLessThan(10_000);
+  });
+
+  test('whoever is answered is not told of', async () => {
+    turnedAway = [];
+    for (const path of ['/v1/sales', '/v1/reservations/r', '/metrics', '/gateway/livez']) await ask(path);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(turnedAway).toEqual([]);
+  });
 });
 
 describe('health', () => {
