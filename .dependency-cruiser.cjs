@@ -57,6 +57,13 @@ module.exports = {
       from: { path: '^shared/proof/', pathNot: [tests, '^shared/proof/testing/'] },
       to: { pathNot: ['^schemas/', '^shared/(proof|sale|faults|ids)/', '^(node:)?crypto$', 'node_modules/canonicalize/'] },
     },
+    {
+      name: 'fairness-is-pure',
+      severity: 'error',
+      comment: 'Figures are a function of the events: nothing that reads a file, a socket or a clock.',
+      from: { path: '^shared/fairness/', pathNot: tests },
+      to: { pathNot: ['^schemas/', '^shared/(fairness|sale|faults)/'] },
+    },
     onlyFrom(
       'kafka-behind-line',
       ['kafkajs'],
