@@ -13,6 +13,19 @@ export interface Answer {
 
 export type Outcome = Answer | Problem;
 
+/**
+ * An answer whose body is made while it is sent. The first chunk is made before anything is sent, so that what goes
+ * wrong until then is a problem like any other; what goes wrong later ends the connection, and the client can tell
+ * that the body is not whole. Whoever makes the chunks is stopped (`return`) when the client goes away.
+ */
+export interface Streamed {
+  readonly kind: 'stream';
+  readonly status: number;
+  readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly chunks: AsyncIterable<string | Uint8Array>;
+}
+
 /** An answer with a JSON body. */
 export function json(status: number, content: unknown, headers?: Readonly<Record<string, string>>): Answer {
   const body = JSON.stringify(content);

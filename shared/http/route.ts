@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { EpochMs } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
-import type { Outcome } from './answer.ts';
+import type { Outcome, Streamed } from './answer.ts';
 import type { Caller, Scope } from './authenticate.ts';
 import type { JsonObject } from './body.ts';
 
@@ -30,7 +30,7 @@ export interface Route {
   readonly name: string;
   /** The caller has at least one of these; empty: anyone may, without a token. */
   readonly scopes: readonly Scope[];
-  readonly handle: (exchange: Exchange) => Promise<Outcome> | Outcome;
+  readonly handle: (exchange: Exchange) => Promise<Outcome | Streamed> | Outcome | Streamed;
 }
 
 export function callerOf(exchange: Exchange): Caller {

@@ -13,6 +13,21 @@ import { createHttpService, type HttpService } from './serve.ts';
 /** The whole pipeline over a real socket. */
 
 let release: () => void = () => undefined;
+/** What the streamed route makes: chunks until one throws; `made` counts them, `stopped` says that it was told to stop. */
+let chunks: (n: number) => string | null = () => null;
+let made = 0;
+let stopped = false;
+async function* madeChunks(): AsyncGenerator<string> {
+  try {
+    for (made = 0; ; made++) {
+      const chunk = chunks(made);
+      if (chunk === null) return;
+      yield chunk;
+    }
+  } finally {
+    stopped = true;
+  }
+}
 const routes: readonly Route[] = [
   {
     method: 'POST',
@@ -46,6 +61,13 @@ const routes: readonly Route[] = [
     handle() {
       throw new RetryableFault('line_unavailable', 'Kafka is away');
     },
+  },
+  {
+    method: 'GET',
+    path: '/streamed',
+    name: 'streamed',
+    scopes: [],
+    handle: () => ({ kind: 'stream', status: 200, contentType: 'application/x-ndjson', chunks: madeChunks() }),
   },
   {
     method: 'GET',
@@ -228,4 +250,84 @@ test('nothing a client sends gives a 5xx', async () => {
     }),
     { numRuns: 200 },
   );
+});
+
+describe('a streamed answer', () => {
+  const chunk = 'x'.repeat(16_384);
+  const until = async (what: () => boolean): Promise<void> => {
+    for (const by = Date.now() + 5_000; !what();) {
+      if (Date.now() > by) throw new Error('it never came true');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  beforeEach(() => {
+    stopped = false;
+  });
+
+  test('comes whole', async () => {
+    chunks = (n) => (n < 3 ? `${n}\n` : null);
+    const response = await fetch(`${base}/streamed`);
+    expect([response.status, response.headers.get('content-type'), await response.text()]).toEqual([
+      200,
+      'application/x-ndjson',
+      '0\n1\n2\n',
+    ]);
+    expect(response.headers.get('x-request-id')).toBeTruthy();
+  });
+
+  test('has no body where none is wanted', async () => {
+    chunks = () => chunk;
+    const response = await fetch(`${base}/streamed`, { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+    await until(() => stopped);
+  });
+
+  test('that fails before its first chunk is a problem', async () => {
+    chunks = () => {
+      throw new RetryableFault('ledger_unavailable', 'PostgreSQL is away');
+    };
+    const response = await fetch(`${base}/streamed`);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ code: 'ledger_unavailable' });
+  });
+
+  test('that fails later is cut off, so that nobody takes it for whole', async () => {
+    chunks = (n) => {
+      if (n === 2) throw new Error('a bug');
+      return chunk;
+    };
+    await expect(fetch(`${base}/streamed`).then((response) => response.text())).rejects.toThrow();
+  });
+
+  test('is made no faster than it is read, and no longer once the client has gone', async () => {
+    chunks = () => chunk;
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /streamed HTTP/1.1\r\nHost: x\r\n\r\n');
+    await until(() => made > 10);
+    socket.pause();
+    let before = -1;
+    await until(() => {
+      const still = made === before;
+      before = made;
+      return still;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(made).toBe(before);
+    expect(stopped).toBe(false);
+    socket.destroy();
+    await until(() => stopped);
+  });
+
+  test('ends when the service stops', async () => {
+    chunks = () => chunk;
+    const other = open();
+    const otherPort = await other.listen('127.0.0.1', 0);
+    const response = await fetch(`http://127.0.0.1:${otherPort}/streamed`);
+    const read = response.text();
+    read.catch(() => undefined);
+    const from = performance.now();
+    await other.stop();
+    expect(performance.now() - from).toBeLessThan(2_000);
+    await expect(read).rejects.toThrow();
+  });
 });

@@ -4,7 +4,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { EpochMs } from '#schemas/ids.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import { requestFields, traceIdOf, type Log } from '#shared/telemetry/log.ts';
-import type { Outcome } from './answer.ts';
+import type { Outcome, Streamed } from './answer.ts';
 import type { RefusedRequest } from './attempt.ts';
 import { unauthenticated, type Caller } from './authenticate.ts';
 import { readJsonObject, type JsonObject } from './body.ts';
@@ -22,6 +22,8 @@ export const requestSecondsMax = 30;
 export const headerBytesMax = 16 * 1_024;
 const answerMsMax = (waitSecondsMax + requestSecondsMax) * 1_000;
 const drainMsMax = 8_000;
+/** A client that takes nothing of a streamed answer for this long has gone away. */
+const streamIdleMsMax = 60_000;
 
 export interface ServeOptions {
   /** In the order in which they are tried: the busiest first. */
@@ -114,6 +116,10 @@ export function createHttpService(options: ServeOptions): HttpService {
     if (draining !== null) headers['connection'] = 'close';
     response.writeHead(status, headers);
     response.end(body);
+    answered(one, status, outcome.kind === 'problem' ? outcome.code : undefined);
+  }
+
+  function answered(one: Active, status: number, code?: ProblemCode): void {
     timeRequest(one.name, status, performance.now() - one.startedAt);
     const dull = status < 300 || status === 304 || status === 409;
     if (dull && quietLogs) return;
@@ -121,14 +127,45 @@ export function createHttpService(options: ServeOptions): HttpService {
       {
         ...requestFields(one.requestId, one.traceparent),
         route: one.name,
-        method: response.req.method,
+        method: one.response.req.method,
         path: one.path,
         status,
-        ...(outcome.kind === 'problem' ? { code: outcome.code } : {}),
+        ...(code === undefined ? {} : { code }),
         duration_ms: Math.round((performance.now() - one.startedAt) * 100) / 100,
       },
       'request',
     );
+  }
+
+  async function stream(one: Active, { status, contentType, headers, chunks }: Streamed): Promise<void> {
+    const { response } = one;
+    const body = chunks[Symbol.asyncIterator]();
+    let next = await body.next();
+    // What can be asked for again does not keep the process from stopping.
+    const over = (): boolean => response.destroyed || draining !== null;
+    let begun = false;
+    let whole = false;
+    try {
+      if (response.headersSent || response.destroyed) return;
+      const ids = { 'x-request-id': one.requestId, 'x-trace-id': traceIdOf(one.traceparent) };
+      response.writeHead(status, { ...ids, 'content-type': contentType, ...headers });
+      response.setTimeout(streamIdleMsMax, () => response.destroy());
+      begun = true;
+      const bodyWanted = response.req.method !== 'HEAD';
+      for (; bodyWanted && next.done !== true; next = await body.next()) {
+        if (over()) return;
+        if (!response.write(next.value)) await drained(response);
+      }
+      response.end();
+      response.setTimeout(0);
+      whole = true;
+    } catch (error) {
+      log.error({ ...requestFields(one.requestId, one.traceparent), route: one.name, err: error }, 'a streamed answer was cut off');
+    } finally {
+      if (begun && !whole) response.destroy();
+      await body.return?.();
+      if (begun) answered(one, status);
+    }
   }
 
   /** The address to come back to stands last and as it is, which the page knows. */
@@ -183,7 +220,8 @@ export function createHttpService(options: ServeOptions): HttpService {
         body,
       };
       const outcome = await route.handle(exchange);
-      write(one, outcome);
+      if (outcome.kind === 'stream') await stream(one, outcome);
+      else write(one, outcome);
       if (outcome.kind === 'problem') refused(outcome);
     } catch (error) {
       const refusal = refusalOf(one, error);
@@ -284,6 +322,18 @@ export function createHttpService(options: ServeOptions): HttpService {
 }
 
 const NO_QUERY = new URLSearchParams();
+
+/** Until more can be written, or nothing ever again. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      response.off('drain', end).off('close', end);
+      resolve();
+    };
+    response.once('drain', end).once('close', end);
+    if (response.destroyed) end();
+  });
+}
 
 function allowed(route: Route, caller: Caller | null): Caller {
   if (caller === null) return unauthenticated('send Authorization: Bearer <JWT>');

@@ -1,4 +1,5 @@
 import type { OrderId, Partition, SaleId, UserRef } from '#schemas/ids.ts';
+import { assert } from '#shared/faults/assert.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { Outcome } from '#shared/http/answer.ts';
 import { createNotes202, type NoteStore } from '#shared/http/answered-202.ts';
@@ -162,7 +163,9 @@ export function startApi(world: World, name: string): SimApi {
       body: request.body,
     };
     try {
-      return rendered(await found.route.handle(exchange));
+      const outcome = await found.route.handle(exchange);
+      assert(outcome.kind !== 'stream', 'no buyer asks for a stream');
+      return rendered(outcome);
     } catch (error) {
       if (error instanceof RequestRefused) return rendered(error.problem);
       if (error instanceof RetryableFault) return { status: 503, code: error.code, body: {}, headers: { 'retry-after': '1' } };
