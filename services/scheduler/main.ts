@@ -29,7 +29,7 @@ const enqueuer = createEnqueuer({ brokers: config.KAFKA_BROKERS, clientId: 'firs
 
 /** Why this process leads nothing, where the reason is a fault and not another leader. */
 let ledgerReason: string | null = null;
-const leadership = createLeadership(config.DATABASE_URL, (error) => {
+const leadership = createLeadership(config.DATABASE_URL, 'scheduler', (error) => {
   ledgerReason = String(error);
   log.warn({ err: error }, 'the ledger is away, and with it the leadership; trying again each second');
 });

@@ -2,14 +2,15 @@ import { Client } from 'pg';
 import { CONNECT_MS_MAX } from './connections.ts';
 
 /**
- * One scheduler is active: the one whose database session holds an advisory lock.
- * When its process or its connection dies the session ends, the lock is free, and
- * a standby has it within a second. Two for a moment do no harm: ticks change
- * nothing twice, and an open or a close has a key.
+ * Of several copies of a process one is active: the one whose database session holds an
+ * advisory lock. When its process or its connection dies the session ends, the lock is
+ * free, and a standby has it within a second. Two for a moment must do no harm: ticks
+ * change nothing twice and an open or a close has a key; a tree grows from the size that
+ * was read or not at all.
  */
 
-/** Any number that nothing else in this database locks. */
-const SCHEDULER_LOCK = 7_241_105;
+/** Any numbers that nothing else in this database locks. */
+const LOCKS = { scheduler: 7_241_105, audit: 7_241_106 } as const;
 
 const queryMsMax = 3_000;
 /** A leader whose machine has vanished is noticed by the server after 5 + 3 x 2 s. */
@@ -23,7 +24,7 @@ export interface Leadership {
 }
 
 /** @param onError told why the session was lost or not to be had */
-export function createLeadership(databaseUrl: string, onError: (error: unknown) => void): Leadership {
+export function createLeadership(databaseUrl: string, of: keyof typeof LOCKS, onError: (error: unknown) => void): Leadership {
   let session: Client | null = null;
   let leading = false;
 
@@ -58,7 +59,7 @@ export function createLeadership(databaseUrl: string, onError: (error: unknown) 
         const client = before ?? (await open());
         if (leading) await client.query('SELECT 1');
         else {
-          const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [SCHEDULER_LOCK]);
+          const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [LOCKS[of]]);
           leading = session === client && rows[0]?.locked === true;
         }
         return leading;

@@ -36,7 +36,7 @@ describe('leadership', () => {
   const all: Leadership[] = [];
   const errors: unknown[] = [];
   const join = (): Leadership => {
-    const leadership = createLeadership(database.appUrl, (error) => errors.push(error));
+    const leadership = createLeadership(database.appUrl, 'scheduler', (error) => errors.push(error));
     all.push(leadership);
     return leadership;
   };
@@ -66,7 +66,7 @@ describe('leadership', () => {
   });
 
   test('without a ledger nobody leads, and nothing is thrown', async () => {
-    const leadership = createLeadership('postgres://nobody@127.0.0.1:1/nothing', (error) => errors.push(error));
+    const leadership = createLeadership('postgres://nobody@127.0.0.1:1/nothing', 'scheduler', (error) => errors.push(error));
     expect(await leadership.holds()).toBe(false);
     expect(await leadership.holds()).toBe(false);
     expect(errors).toHaveLength(2);
