@@ -1,7 +1,8 @@
 import type { OrderId } from '#schemas/ids.ts';
 import { createChangeWaiter } from '#shared/http/await-change.ts';
 import { parseEdgeConfig } from '#shared/http/edge-config.ts';
-import { openEdge, randomInstance } from '#shared/http/open-edge.ts';
+import { openEdge } from '#shared/http/open-edge.ts';
+import { randomInstance } from '#shared/http/open-service.ts';
 import { createClaimOrderKey } from '#shared/ledger/read/order-keys.ts';
 import { createOrderReads, type OrderRow } from '#shared/ledger/read/orders.ts';
 import { createProgress } from '#shared/ledger/read/progress.ts';

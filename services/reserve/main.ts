@@ -1,7 +1,8 @@
 import { receiveGatewayRefusals } from '#shared/edge-records/gateway-refusals.ts';
 import { createChangeWaiter } from '#shared/http/await-change.ts';
 import { parseEdgeConfig } from '#shared/http/edge-config.ts';
-import { openEdge, randomInstance } from '#shared/http/open-edge.ts';
+import { openEdge } from '#shared/http/open-edge.ts';
+import { randomInstance } from '#shared/http/open-service.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { allocateLine } from '#shared/ledger/lines.ts';
 import { createProgress } from '#shared/ledger/read/progress.ts';

@@ -45,6 +45,7 @@ const NEVER_REACHED_THE_LINE: Readonly<Record<ProblemCode, boolean>> = {
   line_unavailable: true,
   ledger_unavailable: true,
   queue_unavailable: false,
+  not_yet_signed: false,
   no_free_line: true,
   upstream_unavailable: false,
   deadline_exceeded: false,

@@ -156,6 +156,12 @@ export const CATALOGUE = {
     'The reservation or order is not decided yet, or there is none with this id: which of the two is not known while Redis is away. Ask again after `Retry-After` seconds; once it is decided it is found in any case.',
     true,
   ),
+  not_yet_signed: entry(
+    503,
+    'The log is not signed so far yet',
+    'The decision stands in the log, and no signed checkpoint covers it yet. Ask again after `Retry-After` seconds: a checkpoint is at most 5 seconds behind. Where it stays so, an operator has to look at `/readyz` of the audit service.',
+    true,
+  ),
   no_free_line: entry(
     503,
     'Every line is in use',

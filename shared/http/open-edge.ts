@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { Gauge } from 'prom-client';
 import type { NoteAttempt } from '#shared/edge-records/attempts.ts';
@@ -15,14 +14,12 @@ import type { Log } from '#shared/telemetry/log.ts';
 import { openMetrics } from '#shared/telemetry/metrics.ts';
 import { createNotes202, type Notes202 } from './answered-202.ts';
 import { createNoteRefused } from './attempt.ts';
-import { createAuthenticate } from './authenticate.ts';
 import { createDecisionWaiter } from './await-decision.ts';
 import type { EdgeConfig } from './edge-config.ts';
-import { timeRequests } from './http-metrics.ts';
-import { operatorRoutes, type EdgeDependency } from './operator-routes.ts';
-import { createRateLimit } from './rate-limit.ts';
+import { createTellFault, openHttpService } from './open-service.ts';
+import type { EdgeDependency } from './operator-routes.ts';
 import type { Route } from './route.ts';
-import { createHttpService, type HttpService } from './serve.ts';
+import type { HttpService } from './serve.ts';
 import { createSubmit, type Submit } from './submit.ts';
 
 /** What a service at the HTTP edge works with: connections, and the ways to ask the line and the ledger. */
@@ -53,17 +50,11 @@ export interface OpenEdgeOptions {
 }
 
 const redisCommandMsMax = 250;
-const faultEveryMs = 1_000;
 const recordsFaultEveryMs = 10_000;
 
 export function openEdge({ service, config, instance, log }: OpenEdgeOptions): Edge {
   const metrics = openMetrics(service);
-  let faultToldAt = 0;
-  const onFault = (error: unknown): void => {
-    if (Date.now() - faultToldAt < faultEveryMs) return;
-    faultToldAt = Date.now();
-    log.warn({ err: error }, 'a dependency is away; it is tried again');
-  };
+  const onFault = createTellFault(log);
 
   const reads = openReads({
     databaseUrl: config.DATABASE_URL,
@@ -140,31 +131,11 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
     findDecision: coalesce(findDecisions, ({ key }) => key),
     noteAttempt: records.noteAttempt,
     onFault,
-    serve: (routes) =>
-      createHttpService({
-        routes: [...routes, ...operatorRoutes(metrics, readiness)],
-        authenticate: createAuthenticate({
-          devHeaders: config.AUTH_MODE === 'dev',
-          jwtSecret: config.JWT_SECRET,
-          jwtPublicKey: config.JWT_PUBLIC_KEY,
-          userRefSecret: config.USER_REF_SECRET,
-        }),
-        rateLimit: createRateLimit({ requestsMax: config.RATE_LIMIT_REQUESTS, windowSeconds: config.RATE_LIMIT_WINDOW_SECONDS }),
-        errorsBaseUrl: `${config.ERRORS_BASE_URL}/`,
-        waitingRoomUrl: config.WAITING_ROOM_URL,
-        log,
-        timeRequest: timeRequests(metrics),
-        onRefused: createNoteRefused(records.noteAttempt),
-      }),
+    serve: (routes) => openHttpService({ routes, readiness, config, metrics, log, onRefused: createNoteRefused(records.noteAttempt) }),
     stopWaiting: () => waiter.stop(),
     async close() {
       redis.disconnect();
       await Promise.all([enqueuer.close(), replies.close(), reads.close(), records.close()]);
     },
   };
-}
-
-/** Names this process among its copies where the environment does not. */
-export function randomInstance(service: string): string {
-  return `${service}-${randomBytes(4).toString('hex')}`;
 }
