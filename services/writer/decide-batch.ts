@@ -70,6 +70,7 @@ export function decideBatch(
       outcomes.add(event.type, 'reason' in event ? event.reason : undefined);
     }
     events += advanced.events.length;
+    sale.wasSettled ||= isSettled(sale.state);
     return batch;
   };
 

@@ -26,6 +26,8 @@ export interface HotSale {
   readonly ids: KeyFilter | null;
   /** It was settled when it was loaded: next to nothing in memory. */
   readonly isPast: boolean;
+  /** It was settled once, and its line is another sale's from then on: a late payment may give it something to do again, but no stray record. */
+  wasSettled: boolean;
   /** Rises with each use after the use of another sale. */
   usedAt: number;
 }
@@ -57,6 +59,7 @@ export async function restoreHotSale(partition: Partition, loaded: LoadedSale, s
     remembered: 0,
     ids: null,
     isPast: isSettled(state),
+    wasSettled: loaded.wasSettled,
     usedAt: 0,
   };
 }
@@ -102,6 +105,7 @@ function apply(sale: HotSale, leaves: readonly string[]): boolean {
     follow(sale.state, event);
     sale.head = hashLeaf(leaf);
     sale.committedSeq = event.seq;
+    sale.wasSettled ||= isSettled(sale.state);
   }
   sale.remembered += leaves.length;
   return true;

@@ -1,3 +1,4 @@
+import type { Command } from '#schemas/command.ts';
 import type { EpochMs, Offset, Partition, SaleId } from '#schemas/ids.ts';
 import type { Limits } from './ports.ts';
 import { settledSalesMax } from './sales.ts';
@@ -261,6 +262,27 @@ test('a settled sale leaves memory, and comes back when something refers to it',
   world.append(P, null);
   await world.time.pass(300);
   expect(types(world, next)).toEqual(['sale.scheduled', 'sale.opened', 'reservation.created', 'reservation.rejected:malformed']);
+  expectSound(world, [SALE, next]);
+});
+
+test('a sale that was settled takes no stray record any more, also where a late payment has given it something to do', async () => {
+  const { world, writer } = await openSale();
+  const failed = { ...paid('ann'), type: 'payment.failed', charge_id: undefined, reason: 'gave_up' } as unknown as Command;
+  for (const command of [reserve('ann'), checkout('ann'), failed, changeStatus('sale.close')]) world.append(P, command);
+  await world.time.pass(300);
+  const next = 'sale-2' as SaleId;
+  world.database.createLine(next, P);
+  world.append(P, schedule(5, {}, next));
+  for (const command of [changeStatus('sale.close', next), paid('ann')]) world.append(P, command);
+  world.append(P, null);
+  await world.time.pass(300);
+  writer.kill();
+  world.startWriter('b', [P]);
+  await world.time.pass(20_000);
+  world.append(P, null);
+  await world.time.pass(300);
+  expect(types(world).at(-1)).toBe('refund.requested');
+  expect(row(world)?.nextOffset).toBe(9);
   expectSound(world, [SALE, next]);
 });
 

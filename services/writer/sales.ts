@@ -20,7 +20,7 @@ export interface HotSales {
   readonly load: (saleId: SaleId) => Promise<HotSale | undefined>;
   /** Whether the command's key was decided in another sale that is in memory: keys are one namespace, in the ledger too. */
   readonly hasKeyOfAnother: (own: HotSale, command: Command) => boolean;
-  /** Where the line puts what belongs to no sale: the newest that is scheduled and not settled. */
+  /** Where the line puts what belongs to no sale: the one that is scheduled and was never settled. */
   readonly active: () => HotSale | undefined;
   /** So much is remembered that `forgetCommitted` should be called soon. */
   readonly crowded: () => boolean;
@@ -108,6 +108,7 @@ export function createHotSales(
         remembered: 0,
         ids: createKeyFilter(),
         isPast: false,
+        wasSettled: false,
         usedAt: 0,
       };
       return take(unborn);
@@ -120,7 +121,8 @@ export function createHotSales(
     },
     active() {
       let newest: HotSale | undefined;
-      for (const sale of sales.values()) if (!isStray(sale) && (newest === undefined || sale.saleNo > newest.saleNo)) newest = sale;
+      for (const sale of sales.values())
+        if (statusOf(sale.state) !== null && !sale.wasSettled && (newest === undefined || sale.saleNo > newest.saleNo)) newest = sale;
       return newest;
     },
     crowded() {

@@ -81,6 +81,8 @@ export interface LoadedSale {
   readonly saleNo: SaleNo;
   /** Hash of the newest event (hex); 64 zeros where there is none. */
   readonly head: string;
+  /** Now or once: its line is free for another since. */
+  readonly wasSettled: boolean;
   readonly snapshot: SaleSnapshot;
 }
 

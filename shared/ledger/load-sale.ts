@@ -69,7 +69,7 @@ async function read(client: PoolClient, partition: Partition, saleId: SaleId) {
     // Closed and nothing lives: no command about it needs more, and reading what was bought would take as long as its size.
     const nothing = { live: [], orders: [], bought: [] };
     const snapshot = { saleId, terms, status: SaleStatus.parse(row.status), seq: Number(row.seq) as Seq, items, ...nothing };
-    return { kind: 'loaded', saleNo, head: row.head, snapshot } as const;
+    return { kind: 'loaded', saleNo, head: row.head, wasSettled: !row.active, snapshot } as const;
   }
   const parseItems = itemsParser();
   const sums = new Map<Sku, { held: number; sold: number }>(items.map(({ sku }) => [sku, { held: 0, sold: 0 }]));
@@ -138,7 +138,7 @@ async function read(client: PoolClient, partition: Partition, saleId: SaleId) {
     orders,
     bought: [...units].map(([user, count]) => ({ user, units: count })),
   };
-  return { kind: 'loaded', saleNo, head: row.head, snapshot } as const;
+  return { kind: 'loaded', saleNo, head: row.head, wasSettled: !row.active, snapshot } as const;
 }
 
 /** Most reservations of a sale ask for the same, so that each distinct text is parsed once and shared. */

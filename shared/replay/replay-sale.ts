@@ -33,6 +33,7 @@ export function replaySale(start: ReplayStart): Replay {
   let next = firstOffset;
   let lastAt = start.firstAt;
   let head = EMPTY_HEAD;
+  let wasSettled = false;
 
   /** As the writer does it: null where the record is another sale's, or no active sale's. */
   function entryOf(record: LineRecord, parsed: ParsedCommand): Entry | null {
@@ -43,7 +44,8 @@ export function replaySale(start: ReplayStart): Replay {
       const scheduledAt = others.get(command.sale_id);
       if (scheduledAt !== undefined && scheduledAt <= offset) return null;
     }
-    if (statusOf(state) === null || isSettled(state)) return null;
+    // Once settled, its line is another sale's, whatever a late payment gives it to do.
+    if (statusOf(state) === null || wasSettled) return null;
     const sha256 = parsed.ok ? recordSha256(record) : parsed.sha256;
     const requestId = (parsed.ok ? parsed.command.request_id : parsed.requestId) ?? `line-${String(offset)}`;
     return { offset, at: lastAt, malformed: { sha256, requestId } };
@@ -57,6 +59,7 @@ export function replaySale(start: ReplayStart): Replay {
       const entry = entryOf(record, parsed);
       if (entry === null) return [];
       const { events } = advance(state, entry);
+      wasSettled ||= isSettled(state);
       const sealed = seal(events, head);
       head = sealed.head;
       return sealed.sealed;

@@ -24,6 +24,7 @@ export interface Oracle {
 
 interface Followed {
   readonly naive: NaiveSale;
+  wasSettled: boolean;
   /** Leaves taken in. */
   leaves: number;
   head: string;
@@ -48,12 +49,12 @@ export function createOracle(partition: Partition, partitionOf: (saleId: SaleId)
       if (command.type === 'sale.schedule') {
         const isOpen = Date.parse(command.terms.starts_at) <= at;
         const naive = new NaiveSale(command.terms, Infinity, isOpen ? 'open' : 'scheduled', command);
-        sales.set(command.sale_id, { naive, leaves: 0, head: NO_HASH });
+        sales.set(command.sale_id, { naive, wasSettled: false, leaves: 0, head: NO_HASH });
         const scheduled = `sale.scheduled by ${command.key}`;
         return { saleId: command.sale_id, told: isOpen ? [scheduled, 'sale.opened'] : [scheduled] };
       }
     }
-    const active = [...sales].findLast(([, { naive }]) => !naive.isSettled());
+    const active = [...sales].findLast(([, { wasSettled }]) => !wasSettled);
     if (active === undefined) return null;
     return { saleId: active[0], told: active[1].naive.takeMalformed(at, createHash('sha256').update(bytes).digest('hex')) };
   }
@@ -69,6 +70,7 @@ export function createOracle(partition: Partition, partitionOf: (saleId: SaleId)
         const meaning = meaningOf(record);
         if (meaning === null || 'repeated' in meaning.told) continue;
         const sale = sales.get(meaning.saleId)!;
+        sale.wasSettled ||= sale.naive.isSettled();
         const log = logOf(meaning.saleId);
         for (const expected of meaning.told) {
           const leaf = log[sale.leaves]?.leaf;

@@ -38,6 +38,8 @@ export function createMemoryDatabase(now: () => EpochMs) {
   const events: EventRow[] = [];
   const logs = new Map<SaleNo, SealedEvent[]>();
   const saleIds = new Map<SaleNo, SaleId>();
+  /** Whose line is another's since. */
+  const settledOnce = new Set<SaleNo>();
   const saleIdOf = (saleNo: SaleNo): SaleId => {
     const saleId = saleIds.get(saleNo);
     assert(saleId !== undefined, `sale ${String(saleNo)} has a line`);
@@ -61,6 +63,7 @@ export function createMemoryDatabase(now: () => EpochMs) {
       kind: 'loaded',
       saleNo,
       head: sale.head,
+      wasSettled: settledOnce.has(saleNo),
       snapshot: {
         saleId,
         terms: promised,
@@ -171,10 +174,12 @@ export function createMemoryDatabase(now: () => EpochMs) {
       }
     },
     unsettled: (wanted: readonly Partition[]): SaleHead[] =>
-      [...sales.values()].flatMap(({ saleNo, seq, head, settled }) => {
+      [...sales.values()].flatMap(({ saleNo, seq, head }) => {
         const saleId = saleIdOf(saleNo);
         const partition = lines.get(saleId)?.partition;
-        return settled || partition === undefined || !wanted.includes(partition) ? [] : [{ partition, saleNo, saleId, seq, head }];
+        return settledOnce.has(saleNo) || partition === undefined || !wanted.includes(partition)
+          ? []
+          : [{ partition, saleNo, saleId, seq, head }];
       }),
     /** Pages of a few events, so that following takes several. */
     leavesAfter: (saleNo: SaleNo, afterSeq: Seq | 0, throughSeq: Seq): string[] =>
@@ -216,7 +221,10 @@ export function createMemoryDatabase(now: () => EpochMs) {
         assert(stands?.seq === seq - eventsCount, 'the row of a sale stands right before its new events');
         assert(stands.head === headBefore, 'the new events of a sale are chained on the head of its row');
       }
-      for (const sale of [...rows.newSales, ...rows.sales]) sales.set(sale.saleNo, sale);
+      for (const sale of [...rows.newSales, ...rows.sales]) {
+        sales.set(sale.saleNo, sale);
+        if (sale.settled) settledOnce.add(sale.saleNo);
+      }
       for (const item of rows.newItems) items.set(`${String(item.saleNo)}/${item.sku}`, { ...item });
       for (const item of rows.items) {
         assert(item.held >= 0 && item.sold >= 0 && item.held + item.sold <= item.total, 'items_never_oversold');

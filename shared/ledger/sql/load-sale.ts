@@ -4,6 +4,7 @@ import type { Statement } from '../columns.ts';
 export interface SaleHeadRow {
   readonly sale_no: number;
   readonly sale_id: string;
+  readonly active: boolean;
   /** All null where the sale has its line and nothing is decided yet. */
   readonly status: string | null;
   readonly seq: string | null;
@@ -13,7 +14,7 @@ export interface SaleHeadRow {
 }
 
 const headText = `
-SELECT sale_no, sale_id, status, seq, encode(head, 'hex') AS head, settled, terms
+SELECT sale_no, sale_id, active, status, seq, encode(head, 'hex') AS head, settled, terms
 FROM sale_lines LEFT JOIN sales USING (sale_no) LEFT JOIN sale_terms USING (sale_no)`;
 
 export function saleHead(partition: Partition, saleId: SaleId): Statement {
