@@ -55,7 +55,7 @@ module.exports = {
       severity: 'error',
       comment: 'Verification runs offline on bytes: hashes, contracts and the core, nothing that reads a file or a socket.',
       from: { path: '^shared/proof/', pathNot: [tests, '^shared/proof/testing/'] },
-      to: { pathNot: ['^schemas/', '^shared/(proof|sale|faults|ids)/', '^(node:)?crypto$', 'node_modules/canonicalize/'] },
+      to: { pathNot: ['^schemas/', '^shared/(proof|sale|faults|ids)/', '^(node:)?crypto$', 'node_modules/(canonicalize|zod)/'] },
     },
     {
       name: 'fairness-is-pure',
