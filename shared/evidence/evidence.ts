@@ -1,7 +1,7 @@
-import type { Command } from '#schemas/command.ts';
 import type { SaleStatus } from '#schemas/event.ts';
 import type { EpochMs, Offset, Partition, SaleId } from '#schemas/ids.ts';
 import type { SaleTerms } from '#schemas/terms.ts';
+import type { SaleRecord } from '#shared/replay/replay-sale.ts';
 
 /**
  * What there is to judge a sale by: its log, the line that led to it, signed
@@ -57,20 +57,8 @@ export interface EvidenceEvent {
   readonly storedHash: Buffer | null;
 }
 
-/** A record of the line, and what it is to this sale. */
-export type EvidenceRecord =
-  | { readonly kind: 'command'; readonly offset: Offset; readonly timestamp: EpochMs; readonly command: Command }
-  | { readonly kind: 'other_sale'; readonly offset: Offset; readonly timestamp: EpochMs }
-  | {
-      readonly kind: 'malformed';
-      readonly offset: Offset;
-      readonly timestamp: EpochMs;
-      /** Hex, of the record's bytes. */
-      readonly sha256: string;
-      readonly requestId?: string;
-    }
-  /** It is no record any more; nothing stands behind it. */
-  | { readonly kind: 'unreadable'; readonly offset: Offset; readonly why: string };
+/** A record of the line, and what it is to this sale. `unreadable`: it is no record any more, and nothing stands behind it. */
+export type EvidenceRecord = SaleRecord | { readonly kind: 'unreadable'; readonly offset: Offset; readonly why: string };
 
 export interface EvidenceCheckpoint {
   /** As it is said to be: the note itself says what was signed. */

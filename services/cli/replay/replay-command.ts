@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { SaleId } from '#schemas/ids.ts';
 import { openPool } from '#shared/ledger/connections.ts';
+import { openSaleLog } from '#shared/ledger/sale-log.ts';
 import { createLineReader } from '#shared/line/read-line.ts';
 import { print, type Output } from '../output.ts';
 import { formatNumber, pairs } from '../table.ts';
-import { openSaleLog } from './ledger-log.ts';
 import { replay, type ReplayResult } from './replay.ts';
 
 export interface ReplaySurroundings {
@@ -38,6 +38,8 @@ async function replayOf(sale: string, around: ReplaySurroundings, tell: (line: s
   if (!id.success) return null;
   const pool = openPool(around.databaseUrl, 'firstcome-replay', connectionsMax);
   const crashed = Promise.withResolvers<never>();
+  // Whoever reads the line gets its reason; where nobody does, nobody has to.
+  crashed.promise.catch(() => undefined);
   const line = createLineReader({ brokers: around.kafkaBrokers, clientId: 'firstcome-replay', onCrash: crashed.reject });
   try {
     const log = await openSaleLog(pool, id.data);
@@ -49,7 +51,7 @@ async function replayOf(sale: string, around: ReplaySurroundings, tell: (line: s
       toldAt = performance.now();
       tell(`replayed ${formatNumber(same)} of ${formatNumber(log.throughSeq)} events, all the same so far`);
     };
-    return await Promise.race([replay(log, line, onProgress), crashed.promise]);
+    return await replay(log, line, crashed.promise, onProgress);
   } finally {
     await Promise.all([line.stop(), pool.end()]);
   }
@@ -59,7 +61,12 @@ function replayText(result: ReplayResult): string {
   const { difference } = result;
   const facts = pairs([
     ['sale', result.saleId],
-    ['line', `partition ${result.partition}, ${formatNumber(result.records)} records from offset ${result.fromOffset}`],
+    [
+      'line',
+      result.partition === null
+        ? '-'
+        : `partition ${result.partition}, ${formatNumber(result.records)} records from offset ${result.fromOffset}`,
+    ],
     ['events', `${formatNumber(result.same)} of ${formatNumber(result.events)} are the same, byte for byte`],
   ]);
   if (difference === null) return `${facts}\n\nThe ledger says what the line leads to.`;

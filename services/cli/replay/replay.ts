@@ -1,44 +1,60 @@
-import type { Offset } from '#schemas/ids.ts';
 import { assert } from '#shared/faults/assert.ts';
-import type { LineReader, LineRecord } from '#shared/line/line.ts';
+import type { SaleLog } from '#shared/ledger/sale-log.ts';
+import { hasRange, recordsOfRange } from '#shared/line/line-range.ts';
+import type { LineReader } from '#shared/line/line.ts';
 import { parseCommand } from '#shared/line/parse-command.ts';
 import { replaySale } from '#shared/replay/replay-sale.ts';
-import type { LoggedEvent, SaleLog } from './ledger-log.ts';
 
 /** What a sale's line leads to, decided again, beside what the ledger says it led to. */
 
 export interface ReplayResult {
   readonly saleId: string;
-  readonly partition: number;
-  readonly fromOffset: number;
+  /** null: there is no event 1, which would say where the line begins. */
+  readonly partition: number | null;
+  readonly fromOffset: number | null;
   readonly records: number;
   /** Events that are the same, byte for byte, hash for hash, from seq 1 on. */
   readonly same: number;
   readonly events: number;
   /** The first that is not; a side that has no such event is null. */
-  readonly difference: { readonly seq: number; readonly replayed: LoggedEvent | null; readonly ledger: LoggedEvent | null } | null;
+  readonly difference: { readonly seq: number; readonly replayed: ComparedEvent | null; readonly ledger: ComparedEvent | null } | null;
 }
 
-/** Records read ahead of the comparing. */
-const aheadRecordsMax = 10_000;
+interface ComparedEvent {
+  readonly seq: number;
+  readonly leaf: string;
+  /** Hex. */
+  readonly hash: string;
+}
 
-/** @param onProgress called now and then with the events compared so far */
-export async function replay(log: SaleLog, line: LineReader, onProgress: (same: number) => void): Promise<ReplayResult> {
-  const { take } = replaySale(log.start);
+/**
+ * @param crashed rejects when the reader of the line gives up
+ * @param onProgress called now and then with the events compared so far
+ */
+export async function replay(
+  log: SaleLog,
+  line: LineReader,
+  crashed: Promise<never>,
+  onProgress: (same: number) => void,
+): Promise<ReplayResult> {
   const logged = eventsOf(log);
   let records = 0;
   let same = 0;
   const result = (difference: ReplayResult['difference']): ReplayResult => ({
-    saleId: log.start.saleId,
-    partition: log.partition,
-    fromOffset: log.start.firstOffset,
+    saleId: log.saleId,
+    partition: log.line?.partition ?? null,
+    fromOffset: log.line?.firstOffset ?? null,
     records,
     same,
     events: log.throughSeq,
     difference,
   });
 
-  for await (const batch of recordsOf(line, log)) {
+  if (log.line === null) return result({ seq: 1, replayed: null, ledger: await logged() });
+  const { firstOffset, throughOffset } = log.line;
+  assert(await hasRange(line, log.line), `the line still has offsets ${firstOffset} to ${throughOffset}: restore the topic`);
+  const { take } = replaySale({ saleId: log.saleId, ...log.line });
+  for await (const batch of recordsOfRange(line, log.line, crashed)) {
     for (const record of batch) {
       records += 1;
       for (const { event, leaf, hash } of take(record, parseCommand(record.value))) {
@@ -57,44 +73,17 @@ export async function replay(log: SaleLog, line: LineReader, onProgress: (same: 
 }
 
 /** One event after the other; null behind the last. Resolves at once but at the end of a page. */
-function eventsOf(log: SaleLog): () => Promise<LoggedEvent | null> | LoggedEvent | null {
+function eventsOf(log: SaleLog): () => Promise<ComparedEvent | null> | ComparedEvent | null {
   const pages = log.pages();
-  let page: readonly LoggedEvent[] = [];
+  let page: readonly ComparedEvent[] = [];
   let at = 0;
-  const turn = async (): Promise<LoggedEvent | null> => {
+  const turn = async (): Promise<ComparedEvent | null> => {
     const next = await pages.next();
     if (next.done === true) return null;
-    page = next.value;
+    // Whatever the bytes are now: what is no text any more differs, and that is said.
+    page = next.value.map(({ seq, leaf, hash }) => ({ seq, leaf: leaf.toString('utf8'), hash: hash.toString('hex') }));
     at = 1;
     return page[0] ?? null;
   };
   return () => (at < page.length ? page[at++]! : turn());
-}
-
-/** The sale's part of the line, to the record of the newest event. */
-async function* recordsOf(line: LineReader, { partition, start, throughOffset }: SaleLog): AsyncGenerator<readonly LineRecord[]> {
-  const { low, high } = await line.watermarks(partition);
-  assert(
-    low <= start.firstOffset && throughOffset < high,
-    `the line still has offsets ${start.firstOffset} to ${throughOffset}; it has ${low} to ${high - 1}: restore the topic`,
-  );
-  let waiting: LineRecord[] = [];
-  let wake: (() => void) | null = null;
-  line.open(partition, start.firstOffset, (records) => {
-    for (const record of records) waiting.push(record);
-    if (waiting.length > aheadRecordsMax) line.pause(partition);
-    wake?.();
-  });
-  try {
-    for (let next = start.firstOffset; next <= throughOffset;) {
-      if (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-      const records = waiting.filter(({ offset }) => offset <= throughOffset);
-      waiting = [];
-      line.resume(partition);
-      next = (next + records.length) as Offset;
-      yield records;
-    }
-  } finally {
-    line.close(partition);
-  }
 }
