@@ -9,7 +9,7 @@ export interface KeyedHashes {
 
 const hashBytes = 16;
 /** Of a `User-Agent`; nginx cuts at the same length. */
-export const deviceCharactersMax = 512;
+const deviceCharactersMax = 512;
 
 /**
  * Keys of their own for each kind, derived from the stack's secret: neither an

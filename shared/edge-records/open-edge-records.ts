@@ -12,7 +12,7 @@ import { createWriteBehind, type WriteBehind, type WriteBehindLimits } from './w
 export interface EdgeRecords {
   readonly noteBuyer: NoteBuyer;
   readonly noteAttempt: NoteAttempt;
-  /** Writes what waits and closes the connection, for at most `closeMsMax`. */
+  /** Writes what waits and closes the connection, for little more than a second. */
   close(): Promise<void>;
 }
 
@@ -35,9 +35,8 @@ const attemptLimits: WriteBehindLimits = { everyMs: beatMs, rowsAtOnceMax: 1_000
 const buyersSeenMax = 100_000;
 /** One, so that what is noted here never takes a connection from whoever answers. */
 const connectionsMax = 1;
-const flushMsMax = 1_500;
-const disconnectMsMax = 500;
-export const closeMsMax = flushMsMax + disconnectMsMax;
+const flushMsMax = 1_000;
+const disconnectMsMax = 250;
 
 export function openEdgeRecords({ databaseUrl, service, secret, metrics, onFault }: OpenEdgeRecordsOptions): EdgeRecords {
   const pool = openPool(databaseUrl, `${service}-edge-records`, connectionsMax, onFault);
