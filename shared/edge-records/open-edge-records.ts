@@ -1,6 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import { openPool } from '#shared/ledger/connections.ts';
 import { createEdgeRecordWrites, type AttemptRow, type BuyerRow } from '#shared/ledger/edge-records.ts';
+import type { Log } from '#shared/telemetry/log.ts';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import { createNoteAttempt, type NoteAttempt } from './attempts.ts';
 import { createNoteBuyer, type NoteBuyer } from './buyers.ts';
@@ -22,8 +23,8 @@ export interface OpenEdgeRecordsOptions {
   /** USER_REF_SECRET. */
   readonly secret: string;
   readonly metrics: Metrics;
-  /** Told of a write that failed. */
-  readonly onFault: (error: unknown) => void;
+  /** Told of writes that failed, now and then, and of what was lost at the end. */
+  readonly log: Log;
 }
 
 const beatMs = 1_000;
@@ -37,8 +38,15 @@ const buyersSeenMax = 100_000;
 const connectionsMax = 1;
 const flushMsMax = 1_000;
 const disconnectMsMax = 250;
+const faultEveryMs = 10_000;
 
-export function openEdgeRecords({ databaseUrl, service, secret, metrics, onFault }: OpenEdgeRecordsOptions): EdgeRecords {
+export function openEdgeRecords({ databaseUrl, service, secret, metrics, log }: OpenEdgeRecordsOptions): EdgeRecords {
+  let faultToldAt = 0;
+  const onFault = (error: unknown): void => {
+    if (Date.now() - faultToldAt < faultEveryMs) return;
+    faultToldAt = Date.now();
+    log.warn({ err: error }, 'buyers and attempts could not be noted now; what was let go is counted in firstcome_edge_records_dropped');
+  };
   const pool = openPool(databaseUrl, `${service}-edge-records`, connectionsMax, onFault);
   const writes = createEdgeRecordWrites(pool);
   const labelled = { registers: [metrics] };
@@ -61,7 +69,12 @@ export function openEdgeRecords({ databaseUrl, service, secret, metrics, onFault
       limits,
       write,
       onWritten: (rows) => writtenOfKind.inc(rows),
-      onDropped: (rows, reason) => dropped.inc({ kind, reason }, rows),
+      onDropped(rows, reason) {
+        dropped.inc({ kind, reason }, rows);
+        // Nobody asks for the metrics of a process that has ended.
+        if (reason === 'stopped')
+          log.warn({ kind, rows }, 'rows about buyers or attempts were lost: PostgreSQL did not take them before the end');
+      },
       onFault,
     });
   };

@@ -50,7 +50,6 @@ export interface OpenEdgeOptions {
 }
 
 const redisCommandMsMax = 250;
-const recordsFaultEveryMs = 10_000;
 
 export function openEdge({ service, config, instance, log }: OpenEdgeOptions): Edge {
   const metrics = openMetrics(service);
@@ -76,18 +75,7 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
   const replies = createReplyListener({ redisUrl: config.REDIS_URL, instance, log });
   const enqueuer = createEnqueuer({ brokers: config.KAFKA_BROKERS, clientId: `firstcome-${service}`, log });
 
-  let recordsFaultToldAt = 0;
-  const records = openEdgeRecords({
-    databaseUrl: config.DATABASE_URL,
-    service,
-    secret: config.USER_REF_SECRET,
-    metrics,
-    onFault(error) {
-      if (Date.now() - recordsFaultToldAt < recordsFaultEveryMs) return;
-      recordsFaultToldAt = Date.now();
-      log.warn({ err: error }, 'buyers and attempts could not be noted; see firstcome_edge_records_dropped');
-    },
-  });
+  const records = openEdgeRecords({ databaseUrl: config.DATABASE_URL, service, secret: config.USER_REF_SECRET, metrics, log });
 
   const findDecisions = createFindDecisions(reads);
   const waiter = createDecisionWaiter({ replies, findDecisions, readLeaf: createReadLeaf(reads), onFault });
