@@ -24,8 +24,11 @@ export type InclusionFault =
 /**
  * Verifies an inclusion proof after RFC 9162, section 2.1.3.2. Never throws.
  *
+ * The proof alone does not tell sizes apart between which the path stays as long: size
+ * and root belong together and come from one source that is trusted, a signed checkpoint.
+ *
  * @param leafHash SHA-256(0x00 || leaf)
- * @param root of the tree of `treeSize` leaves, from a source that is trusted
+ * @param root of the tree of `treeSize` leaves
  * @returns null where the proof holds
  */
 export function verifyInclusion(proof: InclusionProof, leafHash: Uint8Array, root: Uint8Array): InclusionFault | null {
