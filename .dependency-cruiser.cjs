@@ -82,6 +82,12 @@ module.exports = {
       ['^shared/[^/]+/', '^services/[^/]+/main[.]ts$', '^deploy/local/'],
       'A service gets functions, not a Redis client.',
     ),
+    onlyFrom(
+      's3-behind-archive',
+      ['@aws-sdk/client-s3'],
+      ['^shared/archive/'],
+      'What keeps files for years is reached through one interface.',
+    ),
     { name: 'tests-not-imported', severity: 'error', from: { path: own, pathNot: tests }, to: { path: tests } },
     {
       name: 'dev-dependencies-stay-home',

@@ -96,6 +96,8 @@ const steps: readonly (readonly [string, () => Promise<boolean>])[] = [
   ['unit tests', () => jest('jest.config.json', { ...process.env, NODE_ENV: 'test' })],
   ['simulation', () => passes(process.execPath, ['tests/simulation/main.ts', '--seeds', '1000'])],
   ['planted bugs', () => passes(process.execPath, ['tests/simulation/planted-bugs.ts'])],
+  // Built once a checkout, and before the tests that would wait for it.
+  ['S3 server of the tests', () => passes(process.execPath, ['tests/integration/setup/build-s3-server.ts'])],
   ['integration tests', integrationTests],
   // Each fault once, on a stack of its own.
   ['chaos', () => passes(process.execPath, ['tests/chaos/main.ts'])],
