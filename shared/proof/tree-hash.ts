@@ -5,7 +5,7 @@ import { assert } from '#shared/faults/assert.ts';
 export const HASH_BYTES = 32;
 
 /** Root of the tree without leaves: SHA-256 of nothing. */
-export const EMPTY_ROOT: Buffer = hash('sha256', '', 'buffer');
+export const EMPTY_ROOT: Buffer = sha256(Buffer.alloc(0));
 
 const LEAF_PREFIX = 0x00;
 const NODE_PREFIX = 0x01;
@@ -20,7 +20,7 @@ export function leafHash(leaf: Uint8Array): Buffer {
   const length = 1 + leaf.length;
   const bytes = length <= SCRATCH_BYTES ? leafScratch : Buffer.alloc(length, LEAF_PREFIX);
   bytes.set(leaf, 1);
-  return hash('sha256', bytes.subarray(0, length), 'buffer');
+  return sha256(bytes.subarray(0, length));
 }
 
 const nodeScratch = Buffer.alloc(1 + 2 * HASH_BYTES);
@@ -32,7 +32,12 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   assert(right.length === HASH_BYTES, 'a node has a right child of 32 bytes');
   nodeScratch.set(left, 1);
   nodeScratch.set(right, 1 + HASH_BYTES);
-  return hash('sha256', nodeScratch, 'buffer');
+  return sha256(nodeScratch);
+}
+
+/** A short string of one byte a character is made so much faster than a Buffer that by way of it the hash takes half the time. */
+function sha256(bytes: Uint8Array): Buffer {
+  return Buffer.from(hash('sha256', bytes, 'latin1'), 'latin1');
 }
 
 /** Whether a number can be that of leaves: an integer that JavaScript counts exactly. */
