@@ -47,12 +47,10 @@ export async function verifyEvidence(evidence: Evidence, options: VerifyOptions)
   }
   const { events, whole } = read;
 
+  const lineFault = again?.fault() ?? null;
+  if (lineFault !== null) findings.push(lineFault);
   findings.push(...evidence.faults());
-  if (options.replay !== false) {
-    const lineFault = again === null ? LINE_MISSING : again.fault();
-    if (lineFault !== null) findings.push(lineFault);
-  }
-
+  if (options.replay !== false && again === null) findings.push(LINE_MISSING);
   const replayed = again !== null && whole && again.fault() === null;
   if (whole) findings.push(...outcomeFindings(evidence, events, read.head, replayed ? again : null));
   findings.push(...signed.findings(whole ? events : Infinity));

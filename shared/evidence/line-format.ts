@@ -1,0 +1,131 @@
+import type { Command } from '#schemas/command.ts';
+import { type EpochMs, epochMsMax, type Offset, type SaleId } from '#schemas/ids.ts';
+import { parseCommand } from '#shared/line/parse-command.ts';
+import type { SaleRecord } from '#shared/replay/replay-sale.ts';
+import type { EvidenceRecord } from './evidence.ts';
+import { WITHHELD } from './export-format.ts';
+
+/**
+ * A record of the line as a line of `line.ndjson`: `{"o":offset,"t":timestamp}`, with
+ * `"c":command` where it is the sale's, with `"m":{"sha256","request_id"?}` where it was
+ * none that the writer could read.
+ */
+export function formatRecord(record: SaleRecord): string {
+  const place = `{"o":${record.offset},"t":${record.timestamp}`;
+  switch (record.kind) {
+    case 'command':
+      return `${place},"c":${JSON.stringify(published(record.command))}}`;
+    case 'other_sale':
+      return `${place}}`;
+    case 'malformed':
+      return `${place},"m":${JSON.stringify({ sha256: record.sha256, request_id: record.requestId })}}`;
+  }
+}
+
+/**
+ * The command without what is nobody's business and decides nothing: the payment method's
+ * token, and which of our processes waited. A reservation stands as the API writes it, which
+ * is the form that is read fastest.
+ */
+function published(command: Command): object {
+  if (command.type === 'checkout.request') {
+    const { reply_to: _, ...rest } = command;
+    return { ...rest, payment_method_id: WITHHELD };
+  }
+  if (command.type === 'reservation.create') {
+    const {
+      v,
+      type,
+      sale_id,
+      request_id,
+      traceparent,
+      fingerprint,
+      accepted_at,
+      reservation_id,
+      user,
+      items,
+      allow_partial,
+      respond_async,
+    } = command;
+    return {
+      v,
+      type,
+      sale_id,
+      request_id,
+      traceparent,
+      fingerprint,
+      accepted_at,
+      reservation_id,
+      user,
+      items,
+      allow_partial,
+      respond_async,
+    };
+  }
+  if ('reply_to' in command) {
+    const { reply_to: _, ...rest } = command;
+    return rest;
+  }
+  return command;
+}
+
+const OFFSET_LABEL = Buffer.from('{"o":');
+const TIME_LABEL = Buffer.from(',"t":');
+const COMMAND_LABEL = Buffer.from(',"c":');
+const MALFORMED_LABEL = Buffer.from(',"m":');
+const CLOSING = '}'.charCodeAt(0);
+const ZERO = '0'.charCodeAt(0);
+const NINE = '9'.charCodeAt(0);
+/** Every integer of so many digits is exact. */
+const digitsMax = 15;
+
+/** The inverse of `formatRecord`, of one line without its newline. `due` is the offset it has to have where it has none itself. */
+export function parseRecord(line: Buffer, saleId: SaleId, due: Offset): EvidenceRecord {
+  const unreadable = (why: string, offset = due): EvidenceRecord => ({ kind: 'unreadable', offset, why });
+  let at = 0;
+
+  function label(bytes: Buffer): boolean {
+    if (line.compare(bytes, 0, bytes.length, at, Math.min(at + bytes.length, line.length)) !== 0) return false;
+    at += bytes.length;
+    return true;
+  }
+  function integer(): number {
+    const from = at;
+    let value = 0;
+    for (; at < line.length && at - from <= digitsMax && line[at]! >= ZERO && line[at]! <= NINE; at++)
+      value = value * 10 + line[at]! - ZERO;
+    return at === from || at - from > digitsMax ? -1 : value;
+  }
+
+  if (!label(OFFSET_LABEL)) return unreadable('it has no offset');
+  const offset = integer() as Offset;
+  if (offset < 0 || !label(TIME_LABEL)) return unreadable('it has no offset and time');
+  const timestamp = integer() as EpochMs;
+  if (timestamp < 0 || timestamp > epochMsMax || line.at(-1) !== CLOSING) return unreadable('it has no time', offset);
+  const place = { offset, timestamp };
+  if (at === line.length - 1) return { kind: 'other_sale', ...place };
+  if (label(COMMAND_LABEL)) {
+    const parsed = parseCommand(line.subarray(at, -1));
+    if (!parsed.ok) return unreadable('its command cannot be read', offset);
+    if (parsed.command.sale_id !== saleId) return unreadable('its command is of another sale', offset);
+    return { kind: 'command', ...place, command: parsed.command };
+  }
+  if (!label(MALFORMED_LABEL)) return unreadable('it is neither a command nor a malformed record', offset);
+  const malformed = parseMalformed(line.toString('utf8', at, line.length - 1));
+  return malformed === null
+    ? unreadable('what it says of a malformed record cannot be read', offset)
+    : { kind: 'malformed', ...place, ...malformed };
+}
+
+function parseMalformed(text: string): { sha256: string; requestId?: string } | null {
+  let said: { sha256?: unknown; request_id?: unknown } | null;
+  try {
+    said = JSON.parse(text) as typeof said;
+  } catch {
+    return null;
+  }
+  const { sha256, request_id: requestId } = said ?? {};
+  if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return null;
+  if (requestId === undefined) return { sha256 };
+  return typeof requestId === 'string' && requestId.isWellFormed() && requestId.length <= 200 ? { sha256, requestId } : null;
+}
