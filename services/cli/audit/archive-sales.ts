@@ -122,7 +122,10 @@ const dayOf = (ms: number | null): string => (ms === null ? 'never' : new Date(m
 /** As --json tells it. */
 function answerOf(one: SaleArchived): object {
   const { saleId: sale_id, outcome, key } = one;
-  if (outcome === 'not_verified') return { sale_id, outcome, key, verdict: one.verdict };
+  if (outcome === 'not_verified') {
+    const { verdict, code, seq, why } = one.verdict;
+    return { sale_id, outcome, key, verdict, code, seq, why };
+  }
   if (outcome === 'wrong') return { sale_id, outcome, key, why: one.why };
   const { bytes, sha256, retainUntil, heldBy } = one.file;
   return {

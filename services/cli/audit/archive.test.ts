@@ -29,7 +29,7 @@ const sale = (id: string, retentionYears: number | null = null): SettledSale => 
   head: Buffer.from(id.padEnd(32)).toString('hex'),
   retentionYears,
 });
-const verdictOf = (verdict: VerdictName): Verdict => ({ verdict, code: `because_${verdict}`, why: 'Look into it.' }) as Verdict;
+const verdictOf = (verdict: VerdictName): Verdict => ({ verdict, code: `because_${verdict}`, seq: null, why: 'Look into it.' }) as Verdict;
 
 /** What an export says: its verdict, and whatever else is not as it should be. */
 interface Told {
@@ -206,6 +206,20 @@ describe('firstcome audit archive', () => {
   ])('asked for %s it says what to do', async (_what, flags, code, why) => {
     expect(await run(flags)).toBe(code);
     expect(said.join('\n')).toContain(why);
+  });
+
+  test('what does not verify is answered with its verdict', async () => {
+    told = { sale_b: { verdict: 'tampered' } };
+    expect(await run(settled, true)).toBe(10);
+    expect((JSON.parse(answer) as object[])[1]).toEqual({
+      sale_id: 'sale_b',
+      outcome: 'not_verified',
+      key: `sale_b/${sales[1]!.head}.tar`,
+      verdict: 'tampered',
+      code: 'because_tampered',
+      seq: null,
+      why: 'Look into it.',
+    });
   });
 
   test('without a place for the archive it says which there are', async () => {
