@@ -26,6 +26,14 @@ export function waitAsked(query: URLSearchParams): number {
   return Math.min(Number(wait), waitSecondsMax) * 1_000;
 }
 
+/** A query parameter that is a whole number from `min` to `max`; null where absent. Refuses (400) anything else. */
+export function numberAsked(query: URLSearchParams, name: string, min: number, max: number): number | null {
+  const text = query.get(name);
+  if (text === null) return null;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  return value >= min && value <= max ? value : invalid(`/${name}`, `must be a whole number from ${min} to ${max}`);
+}
+
 /** A query parameter that must be one of `values`; null where absent. */
 export function oneOf<T extends string>(query: URLSearchParams, name: string, values: readonly T[]): T | null {
   const value = query.get(name);
