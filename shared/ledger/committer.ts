@@ -11,6 +11,8 @@ export interface Committer {
   commit(batch: Batch): Promise<CommitOutcome>;
   /** The partition was taken over: batches of this epoch may come, and their fences renew its lease by `leaseMs`. */
   taken(partition: Partition, epoch: Epoch, leaseMs: number): void;
+  /** To be called now and then: connections that died while nothing was committed are found, not met. */
+  lookAfter(): void;
   /** After the batches that were handed in. */
   close(): Promise<void>;
 }
@@ -50,6 +52,9 @@ export function createCommitter(config: ClientConfig, connections: number): Comm
     taken(partition, epoch, leaseMs) {
       standings.set(partition, { epoch, leaseMs, ended: 'no' });
       pipelines[partition % connections]!.prepare();
+    },
+    lookAfter() {
+      for (const pipeline of pipelines) pipeline.lookAfter();
     },
     async close() {
       await Promise.all(pipelines.map((pipeline) => pipeline.close()));

@@ -10,6 +10,8 @@ export const LOCK_WAIT_MS_MAX = 5_000;
 export const IDLE_IN_TRANSACTION_MS_MAX = 10_000;
 /** From handing a batch in to the answer to its COMMIT, the batches ahead of it included. */
 export const COMMIT_MS_MAX = 15_000;
+/** Of a connection that has nothing else to do. */
+export const SIGN_OF_LIFE_MS_MAX = 3_000;
 /** One page of a load. */
 export const LOAD_STATEMENT_MS_MAX = 60_000;
 

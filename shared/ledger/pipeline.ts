@@ -1,10 +1,13 @@
-import { Client, type ClientConfig, DatabaseError } from 'pg';
+import { Client, type ClientConfig, DatabaseError, type QueryConfig } from 'pg';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { Statement } from './columns.ts';
-import { COMMIT_MS_MAX } from './connections.ts';
+import { COMMIT_MS_MAX, SIGN_OF_LIFE_MS_MAX } from './connections.ts';
 import type { Copy } from './copy-rows.ts';
 import { ledgerFault } from './ledger-fault.ts';
 import { preparing, TransactionQuery } from './transaction-query.ts';
+
+/** So long without a transaction, a connection may have died unseen. */
+const IDLE_MS = 2_000;
 
 /**
  * One connection on which transactions are handed in one behind the other without
@@ -21,6 +24,11 @@ export interface Pipeline {
   transact(statements: readonly (Statement | Copy)[]): Promise<TransactionOutcome>;
   /** Opens the connection ahead of the first transaction, which then need not wait for it. */
   prepare(): void;
+  /**
+   * To be called now and then: asks a connection that has had nothing to do whether it still answers, and gives it up
+   * where it does not. Else the first transaction after a quiet time would be the one that finds out.
+   */
+  lookAfter(): void;
   /** After all that was handed in has its answer. */
   close(): Promise<void>;
 }
@@ -35,6 +43,9 @@ export type TransactionOutcome =
 export function createPipeline(config: ClientConfig, preparations: readonly Statement[]): Pipeline {
   /** Replaced when lost, so that whoever comes next opens another. */
   let connection: Promise<Client> | null = null;
+  let underWay = 0;
+  /** As `performance.now()`. */
+  let usedAt = 0;
 
   /** Everyone awaits this same promise, so that transactions are sent in the order in which they were handed in. */
   function open(): Promise<Client> {
@@ -50,15 +61,31 @@ export function createPipeline(config: ClientConfig, preparations: readonly Stat
     return opening;
   }
 
+  async function busy<T>(work: () => Promise<T>): Promise<T> {
+    underWay += 1;
+    try {
+      return await work();
+    } finally {
+      underWay -= 1;
+      usedAt = performance.now();
+    }
+  }
+
   return {
     async transact(statements) {
       connection ??= open();
-      return run(await connection, statements);
+      return busy(async () => run(await connection!, statements));
     },
     prepare() {
       connection ??= open();
       // Whoever has a transaction is told, and tries again.
       connection.catch(() => undefined);
+    },
+    lookAfter() {
+      if (connection === null || underWay > 0 || performance.now() - usedAt < IDLE_MS) return;
+      const asked = connection;
+      // Past its time limit the driver destroys the connection, and whoever comes next opens another.
+      busy(async () => (await asked).query({ text: 'SELECT 1', query_timeout: SIGN_OF_LIFE_MS_MAX } as QueryConfig)).catch(() => undefined);
     },
     async close() {
       const closing = connection;

@@ -39,6 +39,10 @@ export function createWriterLedger(options: WriterLedgerOptions): WriterLedger &
       if (outcome.kind === 'taken') committer.taken(partition, outcome.position.epoch, leaseMs);
       return outcome;
     },
+    renewLeases(owned, leaseMs) {
+      committer.lookAfter();
+      return leases.renewLeases(owned, leaseMs);
+    },
     unsettledHeads: (partitions) => unsettledHeads(forLoads, partitions),
     leavesAfter: (saleNo, afterSeq, throughSeq) => leavesAfter(forLoads, saleNo, afterSeq, throughSeq),
     loadSale: (partition, saleId) => loadSale(forLoads, partition, saleId),

@@ -1,8 +1,9 @@
 import { Client, type Pool } from 'pg';
 import type { Epoch, Offset, OrderId, Partition, RequestKey, ReservationId, SaleId, Seq } from '#schemas/ids.ts';
-import { openPool } from '#shared/ledger/connections.ts';
+import { commitConfig, openPool } from '#shared/ledger/connections.ts';
 import type { Batch, LoadedSale, OutboxEvent } from '#shared/ledger/ledger.ts';
 import { allocateLine, findLine, unsettledSales } from '#shared/ledger/lines.ts';
+import { createPipeline } from '#shared/ledger/pipeline.ts';
 import { createWriterLedger } from '#shared/ledger/writer-ledger.ts';
 import { verifyChain } from '#shared/proof/chain.ts';
 import {
@@ -26,6 +27,7 @@ import {
   userRef,
 } from './batches.ts';
 import { openProxy } from '../proxy.ts';
+import { until } from '../until.ts';
 import { createEmptyDatabase, createTestDatabase, runMigrations, type TestDatabase } from './databases.ts';
 
 /** A database is made for each test, which takes its time on a busy machine. */
@@ -723,3 +725,34 @@ test('a connection that swallows everything is given up in time, and the pool op
     await proxy.close();
   }
 }, 60_000);
+
+test('a connection for commits that died while nothing was committed is found, not met by the next batch', async () => {
+  const url = new URL(database.appUrl);
+  const proxy = await openProxy(url.hostname, Number(url.port));
+  url.port = String(proxy.port);
+  const one = { name: 'one', text: 'SELECT $1::integer', values: [1] };
+  const pipeline = createPipeline(commitConfig(url.href, 'test-quiet'), [one]);
+  const looking = setInterval(() => {
+    pipeline.lookAfter();
+  }, 100);
+  try {
+    expect(await pipeline.transact([one])).toEqual({ kind: 'committed' });
+    const [before] = await connectionsNamed('test-quiet');
+    proxy.silence();
+    proxy.restore();
+    await until(
+      () => connectionsNamed('test-quiet'),
+      (now) => !now.includes(before!),
+    );
+    expect(await pipeline.transact([one])).toEqual({ kind: 'committed' });
+  } finally {
+    clearInterval(looking);
+    await pipeline.close();
+    await proxy.close();
+  }
+}, 60_000);
+
+async function connectionsNamed(name: string): Promise<readonly number[]> {
+  const { rows } = await owner.query<{ pid: number }>('SELECT pid FROM pg_stat_activity WHERE application_name = $1', [name]);
+  return rows.map(({ pid }) => pid);
+}
