@@ -59,6 +59,13 @@ test('addresses in the environment name parts', () => {
   for (const host of hosts) expect(compose.services).toHaveProperty(host);
 });
 
+test('the signing key is within reach of those who make it and use it, and of nobody else', () => {
+  const holders = services.filter(([, { volumes = [] }]) => volumes.some((volume) => volume.startsWith('audit:'))).map(([name]) => name);
+  expect(holders).toEqual(['prepare', 'audit']);
+  const { AUDIT_KEYS_DIR, AUDIT_STATE_DIR } = compose.services['audit']!.environment!;
+  for (const folder of [AUDIT_KEYS_DIR, AUDIT_STATE_DIR]) expect(folder).toMatch(/^\/var\/lib\/firstcome\/audit\//);
+});
+
 test('the gateway gets every name that its template asks for', () => {
   const { environment = {} } = compose.services['nginx']!;
   const values = Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith('GATEWAY_')));

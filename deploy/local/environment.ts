@@ -7,9 +7,12 @@ import type { Environment } from '#shared/config/environment.ts';
 import { brokersOf } from './kafka.ts';
 import type { Layout } from './layout.ts';
 import { errorsBaseUrl } from './nginx.ts';
-import { APP_ROLE, databaseUrl, OWNER_ROLE } from './postgres.ts';
+import { APP_ROLE, AUDIT_ROLE, databaseUrl, OWNER_ROLE } from './postgres.ts';
 
 /** What the stack's own variables and those of its services are. */
+
+/** Names the logs of a developer's machine. */
+const AUDIT_ORIGIN = 'firstcome.local/log';
 
 const Secrets = z.object({ USER_REF_SECRET: z.string().min(32), JWT_SECRET: z.string().min(32) });
 
@@ -27,6 +30,9 @@ export function addressesOf(layout: Layout): Record<string, string> {
   return {
     DATABASE_URL: databaseUrl(layout, APP_ROLE),
     DATABASE_OWNER_URL: databaseUrl(layout, OWNER_ROLE),
+    AUDIT_DATABASE_URL: databaseUrl(layout, AUDIT_ROLE),
+    AUDIT_KEYS_DIR: join(layout.home, 'audit', 'keys'),
+    AUDIT_STATE_DIR: join(layout.home, 'audit', 'state'),
     KAFKA_BROKERS: brokersOf(layout),
     REDIS_URL: `redis://127.0.0.1:${layout.ports.redis}`,
     LINE_PARTITIONS: String(layout.linePartitions),
@@ -61,5 +67,5 @@ export function serviceEnvironment(layout: Layout, environment: Environment): Re
   const given = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '');
   // Choices of this command, not of the services.
   const { STACK_ONLY: _only, HTTP_PORT: _port, INSTANCE_ID: _instance, ...rest } = Object.fromEntries(given);
-  return { ...secretsOf(layout), ...rest, ...addressesOf(layout) };
+  return { AUDIT_ORIGIN, ...secretsOf(layout), ...rest, ...addressesOf(layout) };
 }

@@ -20,6 +20,7 @@ const PORTS = {
   payment: 8104,
   scheduler: 8105,
   'gateway-sim': 8106,
+  audit: 8107,
 } as const;
 
 export type PortName = keyof typeof PORTS;

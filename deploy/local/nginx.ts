@@ -48,6 +48,7 @@ export function gatewayValues({ layout, folder, tls }: { layout: Layout; folder:
       : '',
     GATEWAY_RESERVE: `127.0.0.1:${ports.reserve}`,
     GATEWAY_CHECKOUT: `127.0.0.1:${ports.checkout}`,
+    GATEWAY_AUDIT: `127.0.0.1:${ports.audit}`,
     GATEWAY_ERRORS_URL: errorsBaseUrl(layout),
     GATEWAY_CACHE: `${folder}/cache`,
     GATEWAY_UNLIMITED: layout.limitLoopback ? '' : '127.0.0.0/8 1; ::1 1;',

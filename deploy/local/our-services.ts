@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { ensureKey } from '#shared/audit-keys/key-folder.ts';
 import type { PortName } from './layout.ts';
 import { askHttp } from './nginx.ts';
-import type { Part } from './part.ts';
+import type { Part, StackContext } from './part.ts';
 
 /** Our own processes: a new one is a line in the table, and a port in layout.ts. */
 
@@ -10,6 +11,8 @@ interface Service {
   /** Folder under services/. */
   readonly folder: string;
   readonly nodeArgs?: readonly string[];
+  /** Made before the first start; changes nothing that is right already. */
+  readonly prepare?: (context: StackContext) => Promise<unknown>;
 }
 
 /**
@@ -27,18 +30,25 @@ const TABLE: readonly Service[] = [
   { name: 'reserve', folder: 'reserve' },
   { name: 'checkout', folder: 'checkout' },
   { name: 'scheduler', folder: 'scheduler' },
+  {
+    name: 'audit',
+    folder: 'audit',
+    prepare: ({ environment }) => ensureKey(environment['AUDIT_KEYS_DIR']!, environment['AUDIT_ORIGIN']!),
+  },
 ];
 
 function mainOf(folder: string): string {
   return `services/${folder}/main.ts`;
 }
 
-function partOf({ name, folder, nodeArgs = [] }: Service): Part {
+function partOf({ name, folder, nodeArgs = [], prepare }: Service): Part {
   return {
     name,
     kind: 'service',
     port: (layout) => layout.ports[name],
-    prepare: () => Promise.resolve(),
+    async prepare(context) {
+      await prepare?.(context);
+    },
     command: ({ layout, environment }) => ({
       file: join(layout.root, 'node_modules/.bin/node'),
       args: ['--disable-warning=TimeoutNegativeWarning', ...nodeArgs, mainOf(folder)],

@@ -12,7 +12,8 @@ import { ownFolder, readableFolder, writeFor } from './server-user.ts';
 
 export const OWNER_ROLE = 'firstcome';
 export const APP_ROLE = 'firstcome_app';
-/** Both roles' password on a developer's machine, where the server listens on the loopback only. */
+export const AUDIT_ROLE = 'firstcome_audit';
+/** Every role's password on a developer's machine, where the server listens on the loopback only. */
 export const LOCAL_PASSWORD = 'firstcome';
 export const DATABASE = 'firstcome';
 
@@ -165,16 +166,25 @@ async function withClient<T>(url: string, use: (client: Client) => Promise<T>): 
   }
 }
 
+export interface PrepareDatabaseOptions {
+  readonly ownerUrl: string;
+  /** By role. */
+  readonly passwords: Readonly<Record<typeof APP_ROLE | typeof AUDIT_ROLE, string>>;
+  readonly root: string;
+}
+
 /**
- * The services' role with LOGIN and this password, and the newest schema, in a database
+ * The services' roles with LOGIN and these passwords, and the newest schema, in a database
  * that exists. Repeating it changes nothing.
  */
-export async function prepareDatabase({ ownerUrl, password, root }: { ownerUrl: string; password: string; root: string }): Promise<void> {
+export async function prepareDatabase({ ownerUrl, passwords, root }: PrepareDatabaseOptions): Promise<void> {
   await withClient(ownerUrl, async (client) => {
-    const role = await client.query<{ rolcanlogin: boolean }>('SELECT rolcanlogin FROM pg_roles WHERE rolname = $1', [APP_ROLE]);
-    if (role.rowCount === 0) await client.query(`CREATE ROLE ${escapeIdentifier(APP_ROLE)}`);
-    if (role.rows[0]?.rolcanlogin === true) return;
-    await client.query(`ALTER ROLE ${escapeIdentifier(APP_ROLE)} LOGIN PASSWORD ${escapeLiteral(password)}`);
+    for (const [name, password] of Object.entries(passwords)) {
+      const role = await client.query<{ rolcanlogin: boolean }>('SELECT rolcanlogin FROM pg_roles WHERE rolname = $1', [name]);
+      if (role.rowCount === 0) await client.query(`CREATE ROLE ${escapeIdentifier(name)}`);
+      if (role.rows[0]?.rolcanlogin === true) continue;
+      await client.query(`ALTER ROLE ${escapeIdentifier(name)} LOGIN PASSWORD ${escapeLiteral(password)}`);
+    }
   });
   // A process of its own: jest cannot load the migration library, and tests load this file.
   const migrated = spawnSync(process.execPath, ['shared/ledger/run-migrations.ts'], {
@@ -191,7 +201,11 @@ async function settle({ layout }: StackContext): Promise<void> {
     if (database.rowCount === 0) await client.query(`CREATE DATABASE ${escapeIdentifier(DATABASE)}`);
   });
   await withClient(databaseUrl(layout, OWNER_ROLE), (client) => client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements'));
-  await prepareDatabase({ ownerUrl: databaseUrl(layout, OWNER_ROLE), password: LOCAL_PASSWORD, root: layout.root });
+  await prepareDatabase({
+    ownerUrl: databaseUrl(layout, OWNER_ROLE),
+    passwords: { [APP_ROLE]: LOCAL_PASSWORD, [AUDIT_ROLE]: LOCAL_PASSWORD },
+    root: layout.root,
+  });
 }
 
 export const postgres: Part = {

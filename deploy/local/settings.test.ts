@@ -76,6 +76,7 @@ describe('the gateway', () => {
     const conf = nginxConf({ folder: '/f', gateway: gateway({ PORT_OFFSET: '100' }, true), cores: 2 });
     expect(conf.match(/listen .*/g)).toEqual(['listen 127.0.0.1:8180 backlog=4096;', 'listen 127.0.0.1:8543 ssl http2;']);
     expect(conf).toContain('server 127.0.0.1:8201;');
+    expect(conf).toContain('upstream audit { server 127.0.0.1:8207;');
     expect(conf).toContain('"type":"http://localhost:8180/errors/rate_limited"');
     // Comments may speak of it; no name is left to be filled in.
     expect(conf).not.toMatch(/\$\{[A-Z]/);
@@ -142,11 +143,16 @@ describe('what services get', () => {
     expect(environment).toMatchObject({
       DATABASE_URL: 'postgres://firstcome_app:firstcome@127.0.0.1:15460/firstcome',
       DATABASE_OWNER_URL: 'postgres://firstcome:firstcome@127.0.0.1:15460/firstcome',
+      AUDIT_DATABASE_URL: 'postgres://firstcome_audit:firstcome@127.0.0.1:15460/firstcome',
+      AUDIT_KEYS_DIR: join(home, 'audit', 'keys'),
+      AUDIT_STATE_DIR: join(home, 'audit', 'state'),
+      AUDIT_ORIGIN: 'firstcome.local/log',
       KAFKA_BROKERS: '127.0.0.1:19192',
       REDIS_URL: 'redis://127.0.0.1:16390',
       PAYMENT_GATEWAY_URL: 'http://127.0.0.1:18106',
       LOG_LEVEL: 'warn',
     });
+    expect(serviceEnvironment(own, { AUDIT_ORIGIN: 'example.com/log' })).toMatchObject({ AUDIT_ORIGIN: 'example.com/log' });
     expect(environment).not.toHaveProperty('STACK_ONLY');
     expect(environment).not.toHaveProperty('HTTP_PORT');
   });

@@ -12,7 +12,7 @@ import { ownFolder, serverUserOf, writeFor } from '#deploy/local/server-user.ts'
 import type { Attempt } from '#shared/edge-records/attempts.ts';
 import { attemptOfDatagram } from '#shared/edge-records/gateway-refusals.ts';
 
-/** The gateway's own answers: nginx with the stack's configuration before two services that say what they were asked. */
+/** The gateway's own answers: nginx with the stack's configuration before three services that say what they were asked. */
 
 interface Seen {
   readonly service: string;
@@ -47,7 +47,11 @@ function service(name: string): Server {
 const user = serverUserOf(layoutOf({}, process.cwd()), process.env);
 const folders: string[] = [];
 const gateways: ChildProcess[] = [];
-const services: Record<'reserve' | 'checkout', Server> = { reserve: service('reserve'), checkout: service('checkout') };
+const services: Record<'reserve' | 'checkout' | 'audit', Server> = {
+  reserve: service('reserve'),
+  checkout: service('checkout'),
+  audit: service('audit'),
+};
 /** What the gateways told the reserve service of whom they turned away. */
 const refusals = createSocket('udp4');
 let turnedAway: (Attempt | null)[] = [];
@@ -68,7 +72,7 @@ async function freePort(): Promise<number> {
   return free;
 }
 
-async function startGateway(environment: Record<string, string>, ports: { reserve: number; checkout: number }): Promise<number> {
+async function startGateway(environment: Record<string, string>, ports: Record<keyof typeof services, number>): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'firstcome-gateway-'));
   folders.push(folder);
   for (const inner of ['tmp', 'cache']) mkdirSync(join(folder, inner));
@@ -129,7 +133,7 @@ async function raw(bytes: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  const ports = { reserve: await portOf(services.reserve), checkout: await portOf(services.checkout) };
+  const ports = { reserve: await portOf(services.reserve), checkout: await portOf(services.checkout), audit: await portOf(services.audit) };
   refusals.on('message', (datagram) => turnedAway.push(attemptOfDatagram(datagram)));
   refusals.bind(ports.reserve, '127.0.0.1');
   await once(refusals, 'listening');
@@ -172,6 +176,12 @@ test.each([
   ['POST', '/api/v1/orders/checkout', 'checkout'],
   ['POST', '/api/v1/checkout', 'checkout'],
   ['GET', '/api/v1/orders/o', 'checkout'],
+  ['GET', '/v1/reservations/r/receipt', 'audit'],
+  ['GET', '/v1/audit/keys', 'audit'],
+  ['GET', '/v1/audit/sales/s/events', 'audit'],
+  ['POST', '/v1/audit/sales/s/verify', 'audit'],
+  ['GET', '/v1/audit/sales/s/proof/inclusion?seq=1', 'audit'],
+  ['GET', '/v1/audit/attempts?sale_id=s', 'audit'],
 ])('%s %s goes to %s', async (method, path, expected) => {
   expect((await ask(path, { method })).status).toBe(200);
   expect(seen).toMatchObject([{ service: expected, method, path }]);
@@ -367,15 +377,19 @@ describe('who is turned away', () => {
 });
 
 describe('health', () => {
-  test('is that of both services', async () => {
+  test('is that of all services', async () => {
     for (const path of ['/livez', '/readyz']) {
       seen = [];
       expect((await ask(path)).status).toBe(200);
-      expect(seen.map(({ service: name, path: asked }) => `${name} ${asked}`).sort()).toEqual([`checkout ${path}`, `reserve ${path}`]);
+      expect(seen.map(({ service: name, path: asked }) => `${name} ${asked}`).sort()).toEqual([
+        `audit ${path}`,
+        `checkout ${path}`,
+        `reserve ${path}`,
+      ]);
     }
   });
 
-  test.each(['reserve', 'checkout'])('is bad when %s is not ready', async (name) => {
+  test.each(['reserve', 'checkout', 'audit'])('is bad when %s is not ready', async (name) => {
     behave = (incoming, response) => {
       const own = incoming.socket.localPort === (services[name as 'reserve'].address() as AddressInfo).port;
       response.writeHead(own ? 503 : 200).end('{}');

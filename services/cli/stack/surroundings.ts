@@ -13,6 +13,10 @@ export interface Surroundings {
   readonly userRefSecret: string;
   readonly databaseUrl: string;
   readonly kafkaBrokers: readonly string[];
+  /** AUDIT_KEYS_DIR of the stack. */
+  readonly keysFolder: string;
+  /** AUDIT_ORIGIN: what the names of the logs begin with, and the name of the key. */
+  readonly auditOrigin: string;
   /** Parts that are writers, with their operators' ports. */
   readonly writers: readonly { readonly part: string; readonly port: number }[];
   /** Header lines of a buyer. */
@@ -39,6 +43,8 @@ export function surroundingsOf(environment: Readonly<Record<string, string | und
     userRefSecret: stack['USER_REF_SECRET']!,
     databaseUrl: stack['DATABASE_URL']!,
     kafkaBrokers: stack['KAFKA_BROKERS']!.split(','),
+    keysFolder: stack['AUDIT_KEYS_DIR']!,
+    auditOrigin: stack['AUDIT_ORIGIN']!,
     writers: [
       { part: 'writer', port: layout.ports.writer },
       { part: 'writer-standby', port: layout.ports['writer-standby'] },
