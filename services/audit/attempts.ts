@@ -3,26 +3,17 @@ import { json, type Outcome } from '#shared/http/answer.ts';
 import { pageOf } from '#shared/http/cursor.ts';
 import { pageAsked } from '#shared/http/query.ts';
 import { callerOf, type Exchange } from '#shared/http/route.ts';
+import type { RecordRead } from '#shared/ledger/log/record-read.ts';
 import { attemptsOf, isAttemptId, type StoredAttempt } from '#shared/ledger/read/attempts.ts';
 import { refsOfUser } from '#shared/ledger/read/buyers.ts';
 import type { Rows } from '#shared/ledger/read/reads.ts';
 import { utcTime } from '#shared/proof/utc.ts';
 
-/** Puts on record who reads a person's data. The data is read only once that stands. */
-export type RecordRead = (read: {
-  readonly caller: string;
-  readonly action: string;
-  /** Of whom; never a user id, which could not be erased here. */
-  readonly subject: string;
-  readonly saleId: SaleId | null;
-  readonly requestId: string;
-}) => Promise<void>;
-
 const PRIVATE = { 'cache-control': 'private, no-store' };
 const NOBODY = 'nobody known';
 const EVERYONE = 'everyone';
 
-/** `GET /v1/audit/attempts?sale_id=&user_id=&limit=&cursor=`: what never reached the line, newest first. */
+/** `GET /v1/audit/attempts?sale_id=&user_id=&limit=&cursor=`: what never reached the line, newest first. Who asks is on record before it is answered. */
 export function createAttemptsHandler({ reads, recordRead }: { readonly reads: Rows; readonly recordRead: RecordRead }) {
   return async (exchange: Exchange): Promise<Outcome> => {
     const { limit, after } = pageAsked(exchange.query, isAttemptId);
