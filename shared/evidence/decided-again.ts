@@ -14,6 +14,9 @@ export interface DecidedAgain {
   readonly close: () => Promise<void>;
 }
 
+/** So that whoever else lives in this process has its turn. */
+const recordsAtOnceMax = 1_000;
+
 /** null where the line is not at hand. */
 export function decideAgain({ start, line }: Pick<Evidence, 'start' | 'line'>): DecidedAgain | null {
   const batches = start.line === null ? null : line();
@@ -21,6 +24,9 @@ export function decideAgain({ start, line }: Pick<Evidence, 'start' | 'line'>): 
   const { firstOffset, firstAt, throughOffset, others } = start.line;
   const replay = replaySale({ saleId: start.saleId, firstOffset, firstAt, others });
   const reading: AsyncIterator<readonly EvidenceRecord[]> = batches[Symbol.asyncIterator]();
+  /** The batch at hand, and how far it was taken. */
+  let batch: readonly EvidenceRecord[] = [];
+  let at = 0;
   let records = 0;
   let fault: EvidenceFault | null = null;
 
@@ -32,10 +38,11 @@ export function decideAgain({ start, line }: Pick<Evidence, 'start' | 'line'>): 
     };
   }
 
-  /** The events that a batch leads to, up to where it cannot be read on. */
-  function take(batch: readonly EvidenceRecord[]): readonly SealedEvent[] {
+  /** The events that the next records of the batch lead to, up to where it cannot be read on. */
+  function take(): readonly SealedEvent[] {
     const events: SealedEvent[] = [];
-    for (const record of batch) {
+    for (const end = Math.min(at + recordsAtOnceMax, batch.length); at < end; at++) {
+      const record = batch[at]!;
       if (record.kind === 'unreadable') {
         broken(`The record of the line at offset ${record.offset} cannot be read: ${record.why}.`);
         break;
@@ -53,18 +60,16 @@ export function decideAgain({ start, line }: Pick<Evidence, 'start' | 'line'>): 
   return {
     async more() {
       while (fault === null) {
-        const batch = await reading.next();
-        if (batch.done === true) {
-          if (replay.next() <= throughOffset) {
-            fault = {
-              verdict: 'unverifiable',
-              code: 'line_incomplete',
-              why: `The line ends before offset ${replay.next()}, and the last event was decided at offset ${throughOffset}: what stands behind was checked without it. Get the line again from where it came.`,
-            };
+        if (at === batch.length) {
+          const next = await reading.next();
+          if (next.done === true) {
+            if (replay.next() <= throughOffset) fault = incomplete(replay.next(), throughOffset);
+            return null;
           }
-          return null;
+          batch = next.value;
+          at = 0;
         }
-        const events = take(batch.value);
+        const events = take();
         if (events.length > 0) return events;
       }
       return null;
@@ -75,5 +80,13 @@ export function decideAgain({ start, line }: Pick<Evidence, 'start' | 'line'>): 
     close: async () => {
       await reading.return?.();
     },
+  };
+}
+
+function incomplete(next: number, throughOffset: number): EvidenceFault {
+  return {
+    verdict: 'unverifiable',
+    code: 'line_incomplete',
+    why: `The line ends before offset ${next}, and the last event was decided at offset ${throughOffset}: what stands behind was checked without it. Get the line again from where it came.`,
   };
 }
