@@ -6,8 +6,9 @@ import { StackFailure } from '#deploy/local/failure.ts';
 import { status } from '#deploy/local/status.ts';
 import { findingLines, statusLines } from '#deploy/local/tables.ts';
 import { restartService, up } from '#deploy/local/up.ts';
-import { TerminalFault } from '#shared/faults/faults.ts';
+import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import { ApiRefusal } from './api-client.ts';
+import { auditCommand } from './audit/audit-command.ts';
 import { rateOfThisMachine, runDemo } from './demo/demo.ts';
 import { demoText } from './demo/demo-result.ts';
 import { createProgress } from './demo/progress.ts';
@@ -172,13 +173,15 @@ async function saleForLoad(around: ReturnType<typeof surroundings>, sku: string,
 program.addCommand(saleCommand(() => surroundings().call, output));
 program.addCommand(paymentsCommand(() => surroundings().paymentOrigin, output));
 program.addCommand(replayCommand(surroundings, output, tell));
+program.addCommand(auditCommand(surroundings, output, tell));
 program.addCommand(keysCommand(surroundings, output));
 
 try {
   await program.parseAsync();
 } catch (error) {
   // These are made to be read; anything else is a bug and shows where.
-  if (!(error instanceof ApiRefusal || error instanceof StackFailure || error instanceof TerminalFault)) throw error;
+  if (!(error instanceof ApiRefusal || error instanceof StackFailure || error instanceof TerminalFault || error instanceof RetryableFault))
+    throw error;
   console.error(error.message);
   process.exitCode = 1;
 }

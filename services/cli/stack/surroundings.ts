@@ -12,11 +12,14 @@ export interface Surroundings {
   readonly gatewaySimUrl: string;
   readonly userRefSecret: string;
   readonly databaseUrl: string;
+  readonly databaseOwnerUrl: string;
   readonly kafkaBrokers: readonly string[];
   /** AUDIT_KEYS_DIR of the stack. */
   readonly keysFolder: string;
   /** AUDIT_ORIGIN: what the names of the logs begin with, and the name of the key. */
   readonly auditOrigin: string;
+  /** ARCHIVE_URL: where settled sales are archived. */
+  readonly archiveUrl: string | undefined;
   /** Parts that are writers, with their operators' ports. */
   readonly writers: readonly { readonly part: string; readonly port: number }[];
   /** Header lines of a buyer. */
@@ -42,9 +45,11 @@ export function surroundingsOf(environment: Readonly<Record<string, string | und
     gatewaySimUrl: `http://127.0.0.1:${layout.ports['gateway-sim']}`,
     userRefSecret: stack['USER_REF_SECRET']!,
     databaseUrl: stack['DATABASE_URL']!,
+    databaseOwnerUrl: stack['DATABASE_OWNER_URL']!,
     kafkaBrokers: stack['KAFKA_BROKERS']!.split(','),
     keysFolder: stack['AUDIT_KEYS_DIR']!,
     auditOrigin: stack['AUDIT_ORIGIN']!,
+    archiveUrl: stack['ARCHIVE_URL'],
     writers: [
       { part: 'writer', port: layout.ports.writer },
       { part: 'writer-standby', port: layout.ports['writer-standby'] },
