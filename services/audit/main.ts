@@ -24,6 +24,7 @@ import { countLogs, showFollower } from './metrics.ts';
 import { createProofHandlers } from './proofs.ts';
 import { createReceiptHandler } from './receipt.ts';
 import { auditRoutes } from './routes.ts';
+import { createVerifyHandler, createVerifySale } from './verify.ts';
 
 /**
  * The audit service: signs the logs of all sales and proves what stands in them. Several
@@ -56,9 +57,10 @@ const followerConnections = 4;
 const pool = openPool(config.AUDIT_DATABASE_URL, `${SERVICE}-follower`, followerConnections, onFault);
 const leadership = createLeadership(config.AUDIT_DATABASE_URL, 'audit', onFault);
 
+const guards = createGuardFiles(config.AUDIT_STATE_DIR, config.AUDIT_ORIGIN, () => verifierKeysOf(keys()));
 const follower = createFollower({
   store: createTreeStore(pool),
-  guards: createGuardFiles(config.AUDIT_STATE_DIR, config.AUDIT_ORIGIN, () => verifierKeysOf(keys())),
+  guards,
   keys,
   auditOrigin: config.AUDIT_ORIGIN,
   now: Date.now,
@@ -92,6 +94,17 @@ function readiness(): readonly EdgeDependency[] {
   ];
 }
 
+const verifySale = createVerifySale({
+  databaseUrl: config.AUDIT_DATABASE_URL,
+  kafkaBrokers: config.KAFKA_BROKERS,
+  auditOrigin: config.AUDIT_ORIGIN,
+  keys: () => verifierKeysOf(keys()),
+  lastSigned: async (saleId) => {
+    const read = await guards.read(saleId);
+    return read.kind === 'read' ? read.guard.note : null;
+  },
+});
+
 const service = openHttpService({
   routes: auditRoutes({
     receipt: createReceiptHandler(logReads),
@@ -99,6 +112,7 @@ const service = openHttpService({
     proofs: createProofHandlers(logReads, sales, keys),
     histories: createHistoryHandlers({ log: logReads, userRefsOf: (userId) => refsOfUser(reads, userId), recordRead }),
     attempts: createAttemptsHandler({ reads, recordRead }),
+    verify: createVerifyHandler(sales, verifySale),
   }),
   readiness,
   config,

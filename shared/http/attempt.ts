@@ -46,6 +46,7 @@ const NEVER_REACHED_THE_LINE: Readonly<Record<ProblemCode, boolean>> = {
   ledger_unavailable: true,
   queue_unavailable: false,
   not_yet_signed: false,
+  verification_busy: false,
   no_free_line: true,
   upstream_unavailable: false,
   deadline_exceeded: false,

@@ -162,6 +162,12 @@ export const CATALOGUE = {
     'The decision stands in the log, and no signed checkpoint covers it yet. Ask again after `Retry-After` seconds: a checkpoint is at most 5 seconds behind. Where it stays so, an operator has to look at `/readyz` of the audit service.',
     true,
   ),
+  verification_busy: entry(
+    503,
+    'Other verifications are under way',
+    'A verification decides a whole sale again, so a process runs one at a time and lets a few wait. Ask again after `Retry-After` seconds, or verify an export on your own machine with `firstcome audit verify`.',
+    true,
+  ),
   no_free_line: entry(
     503,
     'Every line is in use',
