@@ -10,9 +10,10 @@ import { Client, escapeIdentifier, escapeLiteral } from 'pg';
  * much faster than migrating. The server is the one of TEST_DATABASE_OWNER_URL.
  */
 
-/** The role the services use, given LOGIN and this password for tests. */
+/** The roles the services use, given LOGIN and this password for tests. */
 const APP_ROLE = 'firstcome_app';
-const APP_PASSWORD = 'firstcome';
+const AUDIT_ROLE = 'firstcome_audit';
+const PASSWORD = 'firstcome';
 
 /** Any number; who holds it may create the template. */
 const TEMPLATE_LOCK = 7_241_001;
@@ -24,6 +25,8 @@ export interface TestDatabase {
   readonly ownerUrl: string;
   /** Of the role the services use. */
   readonly appUrl: string;
+  /** Of the role the audit service uses. */
+  readonly auditUrl: string;
   drop(): Promise<void>;
 }
 
@@ -54,13 +57,17 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 async function createDatabase(template: string): Promise<TestDatabase> {
   const name = `firstcome_test_${randomBytes(6).toString('hex')}`;
   await asOwner('postgres', (client) => client.query(`CREATE DATABASE ${escapeIdentifier(name)} TEMPLATE ${escapeIdentifier(template)}`));
-  const app = new URL(urlOf(name));
-  app.username = APP_ROLE;
-  app.password = APP_PASSWORD;
+  const urlFor = (role: string): string => {
+    const url = new URL(urlOf(name));
+    url.username = role;
+    url.password = PASSWORD;
+    return url.href;
+  };
   return {
     name,
     ownerUrl: urlOf(name),
-    appUrl: app.href,
+    appUrl: urlFor(APP_ROLE),
+    auditUrl: urlFor(AUDIT_ROLE),
     async drop() {
       await asOwner('postgres', (client) => client.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`));
     },
@@ -80,7 +87,8 @@ async function migratedTemplate(): Promise<string> {
     await client.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`);
     await client.query(`CREATE DATABASE ${escapeIdentifier(name)} TEMPLATE template0`);
     await runMigrations(urlOf(name));
-    await client.query(`ALTER ROLE ${escapeIdentifier(APP_ROLE)} LOGIN PASSWORD ${escapeLiteral(APP_PASSWORD)}`);
+    for (const role of [APP_ROLE, AUDIT_ROLE])
+      await client.query(`ALTER ROLE ${escapeIdentifier(role)} LOGIN PASSWORD ${escapeLiteral(PASSWORD)}`);
     // Only what is finished is marked a template; one that was left half made is made again.
     await client.query(`ALTER DATABASE ${escapeIdentifier(name)} WITH IS_TEMPLATE true`);
   });
