@@ -99,11 +99,13 @@ export function diagnose(
   if (said !== null && said < seq)
     return tampered('event_inserted', `Event ${said} stands where event ${seq} has to be: a row was put in before it, or given twice.`);
   switch (fault) {
-    case 'differs':
+    case 'differs': {
+      const [again, onRecord] = apart(expected!.leaf, given.leaf.toString());
       return tampered(
         'leaf_differs',
-        `Event ${seq} is not what the line leads to: decided again it is ${short(expected!.leaf)}, on record is ${short(given.leaf.toString())}.`,
+        `Event ${seq} is not what the line leads to: decided again it says ${again}, on record is ${onRecord}.`,
       );
+    }
     case 'unreadable':
       return tampered('leaf_unreadable', `Event ${seq} is no event that can be read: ${short(given.leaf.toString())}.`);
     case 'not_canonical':
@@ -125,10 +127,21 @@ export function diagnose(
 
 const whatToDo = 'Keep this evidence as it is and compare the event with a copy of the log that somebody else has.';
 
-const shownCharactersMax = 400;
+/** Of a leaf, before and from the first character that differs. */
+const shownBefore = 60;
+const shownFrom = 140;
 
-function short(leaf: string): string {
-  return leaf.length <= shownCharactersMax ? leaf : `${leaf.slice(0, shownCharactersMax)}... (${leaf.length} characters)`;
+/** Where two texts part, each as it goes on. */
+function apart(a: string, b: string): [string, string] {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return [short(a, at), short(b, at)];
+}
+
+function short(leaf: string, at = 0): string {
+  const from = Math.max(0, at - shownBefore);
+  const end = at + shownFrom;
+  return `${from > 0 ? '...' : ''}${leaf.slice(from, end)}${end < leaf.length ? '...' : ''}`;
 }
 
 /** The seq a leaf says it has; null where it says none. */
