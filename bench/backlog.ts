@@ -173,7 +173,7 @@ function schedule(saleId: SaleId, stock: number): Command {
 }
 
 /** Written by hand, as `encodeCommand` would: making the backlog must not take longer than deciding it. */
-function reservation(saleId: SaleId, n: number, acceptedAt: number, replies: boolean): Buffer {
+export function reservation(saleId: SaleId, n: number, acceptedAt: number, replies: boolean): Buffer {
   const hex = createHash('sha256')
     .update(`${saleId}${String(n)}`)
     .digest('hex');
