@@ -79,42 +79,45 @@ const NINE = '9'.charCodeAt(0);
 /** Every integer of so many digits is exact. */
 const digitsMax = 15;
 
+/** Where the reading of a line stands: one for all lines, because closures for each would cost as much as the reading. */
+let at = 0;
+
+function label(line: Buffer, bytes: Buffer): boolean {
+  for (let index = 0; index < bytes.length; index++) if (line[at + index] !== bytes[index]) return false;
+  at += bytes.length;
+  return true;
+}
+
+/** -1 where there is none, or one of too many digits. */
+function integer(line: Buffer): number {
+  const from = at;
+  let value = 0;
+  for (; at < line.length && at - from <= digitsMax && line[at]! >= ZERO && line[at]! <= NINE; at++) value = value * 10 + line[at]! - ZERO;
+  return at === from || at - from > digitsMax ? -1 : value;
+}
+
+const unreadable = (offset: Offset, why: string): EvidenceRecord => ({ kind: 'unreadable', offset, why });
+
 /** The inverse of `formatRecord`, of one line without its newline. `due` is the offset it has to have where it has none itself. */
 export function parseRecord(line: Buffer, saleId: SaleId, due: Offset): EvidenceRecord {
-  const unreadable = (why: string, offset = due): EvidenceRecord => ({ kind: 'unreadable', offset, why });
-  let at = 0;
-
-  function label(bytes: Buffer): boolean {
-    if (line.compare(bytes, 0, bytes.length, at, Math.min(at + bytes.length, line.length)) !== 0) return false;
-    at += bytes.length;
-    return true;
-  }
-  function integer(): number {
-    const from = at;
-    let value = 0;
-    for (; at < line.length && at - from <= digitsMax && line[at]! >= ZERO && line[at]! <= NINE; at++)
-      value = value * 10 + line[at]! - ZERO;
-    return at === from || at - from > digitsMax ? -1 : value;
-  }
-
-  if (!label(OFFSET_LABEL)) return unreadable('it has no offset');
-  const offset = integer() as Offset;
-  if (offset < 0 || !label(TIME_LABEL)) return unreadable('it has no offset and time');
-  const timestamp = integer() as EpochMs;
-  if (timestamp < 0 || timestamp > epochMsMax || line.at(-1) !== CLOSING) return unreadable('it has no time', offset);
-  const place = { offset, timestamp };
-  if (at === line.length - 1) return { kind: 'other_sale', ...place };
-  if (label(COMMAND_LABEL)) {
+  at = 0;
+  if (!label(line, OFFSET_LABEL)) return unreadable(due, 'it has no offset');
+  const offset = integer(line) as Offset;
+  if (offset < 0 || !label(line, TIME_LABEL)) return unreadable(due, 'it has no offset and time');
+  const timestamp = integer(line) as EpochMs;
+  if (timestamp < 0 || timestamp > epochMsMax || line.at(-1) !== CLOSING) return unreadable(offset, 'it has no time');
+  if (at === line.length - 1) return { kind: 'other_sale', offset, timestamp };
+  if (label(line, COMMAND_LABEL)) {
     const parsed = parseCommand(line.subarray(at, -1));
-    if (!parsed.ok) return unreadable('its command cannot be read', offset);
-    if (parsed.command.sale_id !== saleId) return unreadable('its command is of another sale', offset);
-    return { kind: 'command', ...place, command: parsed.command };
+    if (!parsed.ok) return unreadable(offset, 'its command cannot be read');
+    if (parsed.command.sale_id !== saleId) return unreadable(offset, 'its command is of another sale');
+    return { kind: 'command', offset, timestamp, command: parsed.command };
   }
-  if (!label(MALFORMED_LABEL)) return unreadable('it is neither a command nor a malformed record', offset);
+  if (!label(line, MALFORMED_LABEL)) return unreadable(offset, 'it is neither a command nor a malformed record');
   const malformed = parseMalformed(line.toString('utf8', at, line.length - 1));
   return malformed === null
-    ? unreadable('what it says of a malformed record cannot be read', offset)
-    : { kind: 'malformed', ...place, ...malformed };
+    ? unreadable(offset, 'what it says of a malformed record cannot be read')
+    : { kind: 'malformed', offset, timestamp, ...malformed };
 }
 
 function parseMalformed(text: string): { sha256: string; requestId?: string } | null {
