@@ -4,12 +4,14 @@ import type { SaleId } from '#schemas/ids.ts';
 import { CHAIN_START, type ChainFault, type ChainHead, verifyChain } from '#shared/proof/chain.ts';
 import { EMPTY_HEAD, type SealedEvent } from '#shared/proof/seal.ts';
 import { readLeaf } from '#shared/proof/read-leaf.ts';
+import { HASH_BYTES } from '#shared/proof/tree-hash.ts';
 import type { EvidenceEvent, EvidenceFault } from './evidence.ts';
 
 /** An event that is as it must be: what it says, and its hash for the tree. */
 export interface SoundEvent {
   readonly kind: 'sound';
   readonly event: DecidedEvent;
+  /** The same 32 bytes each time: they hold until the next event is checked. */
   readonly hash: Buffer;
 }
 
@@ -34,6 +36,7 @@ const utf8BytesAUnitMax = 3;
 
 export function createEventChecks(saleId: SaleId): EventChecks {
   const scratch = Buffer.alloc(scratchBytes);
+  const hash = Buffer.alloc(HASH_BYTES);
   let chain: ChainHead = { ...CHAIN_START, saleId };
   let head = EMPTY_HEAD;
   /** Of the newest event that was checked alone. */
@@ -49,7 +52,7 @@ export function createEventChecks(saleId: SaleId): EventChecks {
 
   /** In the tree stands the hash of the leaf, whatever is stored; it is the stored one where they agree. */
   function withHash(event: DecidedEvent, stored: Buffer | null): SoundEvent | UnsoundEvent {
-    const hash = Buffer.from(head, 'hex');
+    hash.write(head, 'hex');
     if (stored !== null && !hash.equals(stored)) return { kind: 'unsound', fault: 'hash' };
     return { kind: 'sound', event, hash };
   }

@@ -54,14 +54,23 @@ export async function openExportSource(path: string): Promise<ExportSource | nul
   return { find: (name) => parts.get(name) ?? null, close };
 }
 
+/** The next chunk is read while the one before is looked at. */
 async function* chunksOf(handle: FileHandle, from: number, bytes: number, onEnd: (sha256: string) => void): AsyncGenerator<Buffer> {
   const sha256 = createHash('sha256');
-  for (let done = 0; done < bytes;) {
+  let done = 0;
+  const readOn = (): Promise<Buffer> => {
     const wanted = Math.min(chunkBytesMax, bytes - done);
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, from + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-    const chunk = buffer.subarray(0, bytesRead);
+    const buffer = Buffer.allocUnsafeSlow(wanted);
+    const reading = handle.read(buffer, 0, wanted, from + done).then(({ bytesRead }) => buffer.subarray(0, bytesRead));
+    // Nobody may come for it.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  for (let reading = readOn(); done < bytes;) {
+    const chunk = await reading;
+    if (chunk.length === 0) break;
+    done += chunk.length;
+    if (done < bytes) reading = readOn();
     sha256.update(chunk);
     yield chunk;
   }

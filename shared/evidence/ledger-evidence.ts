@@ -1,7 +1,7 @@
 import type { SaleId } from '#schemas/ids.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { openSaleLog, type SaleLine, type SaleLog } from '#shared/ledger/sale-log.ts';
-import { hasRange, recordsOfRange } from '#shared/line/line-range.ts';
+import { hasRange, RANGE_READ_AHEAD, recordsOfRange } from '#shared/line/line-range.ts';
 import type { LineReader } from '#shared/line/line.ts';
 import { parseCommand } from '#shared/line/parse-command.ts';
 import { createLineReader } from '#shared/line/read-line.ts';
@@ -39,7 +39,9 @@ export async function openLedgerEvidence(saleId: SaleId, options: LedgerEvidence
   const crashed = Promise.withResolvers<never>();
   // Whoever reads the line gets its reason; where nobody does, nobody has to.
   crashed.promise.catch(() => undefined);
-  const line = options.line ? createLineReader({ brokers: kafkaBrokers, clientId: applicationName, onCrash: crashed.reject }) : null;
+  const line = options.line
+    ? createLineReader({ brokers: kafkaBrokers, clientId: applicationName, onCrash: crashed.reject, ...RANGE_READ_AHEAD })
+    : null;
   const close = async (): Promise<void> => {
     await Promise.all([line?.stop(), pool.end()]);
   };

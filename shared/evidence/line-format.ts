@@ -1,6 +1,9 @@
+import { isAscii } from 'node:buffer';
 import type { Command } from '#schemas/command.ts';
 import { type EpochMs, epochMsMax, type Offset, type SaleId } from '#schemas/ids.ts';
+import type { ParsedCommand } from '#shared/line/line.ts';
 import { parseCommand } from '#shared/line/parse-command.ts';
+import { readUsualReservation } from '#shared/line/usual-reservation.ts';
 import type { SaleRecord } from '#shared/replay/replay-sale.ts';
 import type { EvidenceRecord } from './evidence.ts';
 import { WITHHELD } from './export-format.ts';
@@ -108,7 +111,9 @@ export function parseRecord(line: Buffer, saleId: SaleId, due: Offset): Evidence
   if (timestamp < 0 || timestamp > epochMsMax || line.at(-1) !== CLOSING) return unreadable(offset, 'it has no time');
   if (at === line.length - 1) return { kind: 'other_sale', offset, timestamp };
   if (label(line, COMMAND_LABEL)) {
-    const parsed = parseCommand(line.subarray(at, -1));
+    // Nearly all are of this kind: no bytes of their own are made for them.
+    const usual = isAscii(line) ? readUsualReservation(line.toString('latin1', at, line.length - 1)) : null;
+    const parsed: ParsedCommand = usual === null ? parseCommand(line.subarray(at, -1)) : { ok: true, command: usual };
     if (!parsed.ok) return unreadable(offset, 'its command cannot be read');
     if (parsed.command.sale_id !== saleId) return unreadable(offset, 'its command is of another sale');
     return { kind: 'command', offset, timestamp, command: parsed.command };

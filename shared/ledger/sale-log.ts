@@ -46,7 +46,7 @@ export interface SaleLog {
   readonly checkpoints: () => AsyncGenerator<LoggedCheckpoint>;
 }
 
-const pageEventsMax = 2_000;
+const pageEventsMax = 500;
 const pageCheckpointsMax = 1_000;
 
 /** null: no such sale, or nothing of it is decided yet. */

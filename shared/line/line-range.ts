@@ -8,8 +8,12 @@ export interface LineRange {
   readonly throughOffset: Offset;
 }
 
-/** Records read ahead of whoever takes them. */
-const aheadRecordsMax = 10_000;
+/** Records read ahead of whoever takes them: enough to keep him busy, a megabyte or two. */
+const aheadRecordsMax = 1_000;
+/** Of a reader whose ranges are read by `recordsOfRange`: what it reads ahead of that. */
+export const RANGE_READ_AHEAD = { heldRecordsMax: aheadRecordsMax, heldBytesMax: 2 * 1024 * 1024 };
+/** Records handed over at once: what is made of them is gone before the next ones come. */
+const pieceRecordsMax = 500;
 
 /** Whether the line still has all of it. Throws RetryableFault `line_unavailable`. */
 export async function hasRange(line: LineReader, { partition, firstOffset, throughOffset }: LineRange): Promise<boolean> {
@@ -18,7 +22,7 @@ export async function hasRange(line: LineReader, { partition, firstOffset, throu
 }
 
 /**
- * The records of a range that the line has, in order and without a hole, a batch at a time.
+ * The records of a range that the line has, in order and without a hole, a few hundred at a time.
  *
  * @param crashed rejects when the reader gives up, and ends the reading with its reason
  */
@@ -38,7 +42,7 @@ export async function* recordsOfRange(line: LineReader, range: LineRange, crashe
       waiting = [];
       line.resume(partition);
       next = (next + records.length) as Offset;
-      yield records;
+      for (let from = 0; from < records.length; from += pieceRecordsMax) yield records.slice(from, from + pieceRecordsMax);
     }
   } finally {
     line.close(partition);

@@ -1,8 +1,10 @@
+import { relative } from 'node:path';
 import type { LatencySummary } from '#shared/load/latency.ts';
 import type { Availability, Report } from '../sale/sale-calls.ts';
 import { invariantsText } from '../sale/sale-text.ts';
 import { formatNumber, pairs, table } from '../table.ts';
 import type { CrowdTally } from './crowd.ts';
+import type { Proof, ProvenReceipt } from './prove-sale.ts';
 import type { Check } from './reconcile.ts';
 import type { Takeover } from './takeover.ts';
 
@@ -39,6 +41,7 @@ export interface DemoResult {
   readonly report: Report;
   readonly availability: Availability;
   readonly charges: { readonly captured: number; readonly refunded: number };
+  readonly proof: Proof;
 }
 
 /** The reconciliation for people. */
@@ -90,14 +93,50 @@ export function demoText(result: DemoResult): string {
     ...off.flatMap((check) => check.examples.map((example) => `  ${check.what}: ${example}`)),
     heading('Invariants, as the report finds them'),
     invariantsText(report),
+    heading('Verified, as an auditor and a buyer do'),
+    proofText(result.saleId, result.proof),
     '',
-    `${result.ok ? 'Everything adds up' : result.settled ? 'NOT everything adds up' : 'The sale did not settle in time'}: ` +
+    `${result.ok ? 'Everything adds up and is proven' : result.settled ? 'NOT everything adds up' : 'The sale did not settle in time'}: ` +
       `${formatNumber(tally.arrived)} requests in ${result.arrivalSeconds.toFixed(1)} s, all done after ${result.totalSeconds.toFixed(1)} s. Sale ${result.saleId}.`,
   ].join('\n');
 }
 
 function heading(text: string): string {
   return `\n${text}\n${'-'.repeat(text.length)}`;
+}
+
+function proofText(saleId: string, { log, receipt, key }: Proof): string {
+  const n = formatNumber;
+  return [
+    pairs([
+      ['log', `${n(log.events)} events${log.replayed ? ', each decided again from the line' : ''}, in ${log.seconds.toFixed(1)} s`],
+      ['signed', `${n(log.signedThrough)} events, by ${n(log.checkpoints)} checkpoints`],
+      ['verdict', `${log.verdict.toUpperCase()}${log.verdict === 'verified' ? '' : `: ${log.why}`}`],
+      ...receiptFacts(receipt),
+    ]),
+    '',
+    'Check it yourself:',
+    `  npx firstcome audit verify --sale ${saleId} --key ${key}`,
+    ...(receipt.kind === 'checked' ? [`  npx firstcome audit verify-receipt ${relative(process.cwd(), receipt.file)} --key ${key}`] : []),
+  ].join('\n');
+}
+
+function receiptFacts(receipt: ProvenReceipt): [string, string][] {
+  if (receipt.kind === 'missing') return [['receipt', `MISSING: ${receipt.why}`]];
+  const { user, verified, forged } = receipt;
+  const said =
+    verified.kind === 'refused'
+      ? `${verified.verdict.toUpperCase()} (${verified.fault})`
+      : `VERIFIED: ${user} was answered ${verified.event.type} at offset ${formatNumber(verified.event.offset)} of the line, seq ${formatNumber(verified.event.seq)}`;
+  return [
+    ['receipt', said],
+    [
+      'forged',
+      forged.kind === 'refused'
+        ? `${forged.verdict.toUpperCase()} (${forged.fault}): the same receipt, one place further ahead in the line`
+        : 'NOT FOUND OUT: the same receipt, one place further ahead in the line',
+    ],
+  ];
 }
 
 function takeoverText(takeover: Takeover | null): string {

@@ -6,11 +6,14 @@ import { availabilityOf, changeSale, createSale, reportOf, showSale } from '../s
 import { measureClosedLoop } from '../load/closed-loop.ts';
 import type { Surroundings } from '../stack/surroundings.ts';
 import { writerThatOwns } from '../stack/writer-owner.ts';
+import { formatNumber } from '../table.ts';
+import type { Buyer } from './buyer.ts';
 import { chargesFor } from './charges.ts';
 import { createCrowd, type Crowd } from './crowd.ts';
 import type { DemoOptions, DemoResult } from './demo-result.ts';
 import type { LedgerView } from './ledger-view.ts';
 import type { Progress, ProgressView } from './progress.ts';
+import { proveSale } from './prove-sale.ts';
 import { reconcile } from './reconcile.ts';
 import { killActiveWriter, type Takeover } from './takeover.ts';
 
@@ -62,7 +65,7 @@ export async function rateOfThisMachine(surroundings: Surroundings): Promise<num
   return Math.max(rateMin, Math.min(rateMax, Math.floor(answersPerSecond / 2 / 50) * 50));
 }
 
-/** Runs a whole sale and compares everything at its end. Throws ApiRefusal where the stack does not answer at all. */
+/** Runs a whole sale and compares and verifies everything at its end. Throws ApiRefusal where the stack does not answer at all. */
 export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<DemoResult> {
   const { surroundings, say } = ports;
   const { call, userRefSecret } = surroundings;
@@ -116,14 +119,15 @@ export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<D
       ledger.view.orders(sale.id),
     ]);
     const charges = await chargesFor(surroundings.gatewaySimUrl, orders);
+    const reservationIdOf = ({ index }: Buyer): string =>
+      reservationId(
+        SaleId.parse(sale.id),
+        UserRef.parse(userRef(userRefSecret, crowd.names.userId(index))),
+        crowd.names.reservationKey(index),
+      );
     const checks = reconcile({
       buyers: crowd.buyers,
-      reservationIdOf: (buyer) =>
-        reservationId(
-          SaleId.parse(sale.id),
-          UserRef.parse(userRef(userRefSecret, crowd.names.userId(buyer.index))),
-          crowd.names.reservationKey(buyer.index),
-        ),
+      reservationIdOf,
       reservations,
       orders,
       charges,
@@ -131,12 +135,25 @@ export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<D
       availability,
       unitsTotal: options.units,
     });
+    const holder = crowd.buyers.find(({ orderStatus }) => orderStatus === 'paid') ?? crowd.buyers[0]!;
+    const proof = await proveSale(
+      {
+        saleId: sale.id,
+        events: report.events,
+        user: crowd.names.userId(holder.index),
+        reservationId: reservationIdOf(holder),
+        onProgress: (done, of) => {
+          display.phase(`verifying ${formatNumber(done)} of ${formatNumber(of)}`);
+        },
+      },
+      surroundings,
+    );
     const { tally } = crowd;
     const violated = report.invariants.filter((invariant) => !invariant.holds);
     const tookOver = !options.kill || (takeover !== null && takeover.decidedMs !== null);
     return {
       saleId: sale.id,
-      ok: settled && tookOver && violated.length === 0 && tally.unexpected.size === 0 && checks.every((check) => check.ok),
+      ok: settled && tookOver && violated.length === 0 && tally.unexpected.size === 0 && checks.every((check) => check.ok) && proof.ok,
       settled,
       arrivalSeconds,
       totalSeconds: (performance.now() - startedAt) / 1000,
@@ -155,6 +172,7 @@ export async function runDemo(options: DemoOptions, ports: DemoPorts): Promise<D
         captured: charges.length,
         refunded: charges.filter((charge) => charge.status === 'refunded').length,
       },
+      proof,
     };
   } finally {
     crowd.stop();

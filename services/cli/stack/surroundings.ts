@@ -8,6 +8,10 @@ export interface Surroundings {
   /** Origin of the gateway. */
   readonly origin: string;
   readonly call: Call;
+  /** Calls as a buyer. */
+  readonly callAs: (userId: string) => Call;
+  /** Folder of the stack. */
+  readonly home: string;
   readonly paymentOrigin: string;
   readonly gatewaySimUrl: string;
   readonly userRefSecret: string;
@@ -41,6 +45,8 @@ export function surroundingsOf(environment: Readonly<Record<string, string | und
   return {
     origin,
     call: createCall({ origin, identity: identityHeaders(operator, operatorScopes, environment['FIRSTCOME_TOKEN']) }),
+    callAs: (userId) => createCall({ origin, identity: { 'x-user-id': userId } }),
+    home: layout.home,
     paymentOrigin: `http://127.0.0.1:${layout.ports.payment}`,
     gatewaySimUrl: `http://127.0.0.1:${layout.ports['gateway-sim']}`,
     userRefSecret: stack['USER_REF_SECRET']!,
