@@ -122,7 +122,10 @@ export async function openBacklog({ stock, replies }: { readonly stock: number; 
       writers.add(writer);
       writer.once('exit', (code, signal) => {
         writers.delete(writer);
-        if (code !== 0 && signal !== 'SIGKILL') console.error(`the writer ended early: ${String(code ?? signal)}`);
+        if (code === 0 || signal === 'SIGKILL') return;
+        // Nobody would ever come to what is waited for.
+        console.error(`the writer ended early: ${String(code ?? signal)}`);
+        void close().finally(() => process.exit(1));
       });
       if (writer.stdout !== null && onLog !== undefined)
         createInterface(writer.stdout).on('line', (line) => {

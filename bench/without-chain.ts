@@ -8,7 +8,8 @@ import { registerHooks } from 'node:module';
 const target = new URL('../shared/proof/seal.ts', import.meta.url).href;
 const chained = `const leaf = encodeLeaf(event, prev);
     prev = hashLeaf(leaf);`;
-const unchained = `const leaf = encodeLeaf(event, '');`;
+/** The first of a batch still names the head it begins on, which the ledger compares; it never changes. */
+const unchained = `const leaf = encodeLeaf(event, event === events[0] ? prev : '');`;
 
 registerHooks({
   load(url, context, nextLoad) {

@@ -99,6 +99,23 @@ const whole = (): Promise<Checkpoint> =>
     signedMsMax,
   );
 
+test('sales that are over before anyone looks are signed as soon', async () => {
+  const brief = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const id = await newSale({ items: [item('a', 1)] });
+      await change(id, 'close');
+      return id;
+    }),
+  );
+  const signed = (id: string) => call('GET', `/v1/audit/sales/${id}/checkpoint`, text('application/json'));
+  for (const id of brief)
+    await until(
+      () => signed(id),
+      ({ status, body }) => status === 200 && (body as { size: number }).size >= 3,
+      signedMsMax,
+    );
+});
+
 test('the whole log is under a checkpoint within five seconds, for anyone, as a note and as JSON', async () => {
   const checkpoint = await whole();
   expect(checkpoint.root.equals(rootOf(log.length))).toBe(true);

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { Client, type Pool } from 'pg';
 import { UserRef, type SaleId } from '#schemas/ids.ts';
@@ -7,6 +6,7 @@ import { eraseBuyer, tracesOf } from '#shared/ledger/erase-buyer.ts';
 import { attemptsOf, type StoredAttempt } from '#shared/ledger/read/attempts.ts';
 import { refsOfUser } from '#shared/ledger/read/buyers.ts';
 import { openReads, type Reads } from '#shared/ledger/read/reads.ts';
+import { firstcome } from './firstcome-command.ts';
 import { call, closeSales, inParallel, newBuyer, newKey, newSale, reserve, type Caller } from './http-api.ts';
 
 /** What the edge of the running stack knows and the log does not hold: whose pseudonyms, and what never reached the line. */
@@ -182,7 +182,7 @@ describe('erasing a user', () => {
     expect(JSON.stringify(recorded.rows)).not.toContain(dan.user);
     expect(await tracesOf(ownerPool, user)).toEqual({ names: 0, attempts: 0, reservations: 0, orders: 0 });
     expect((await call('GET', `/v1/reservations/${reserved.body.id}`, { as: dan })).status).toBe(200);
-    expect(await replayed()).toBe(0);
+    expect((await firstcome(['replay', '--sale', sale])).exitCode).toBe(0);
   });
 
   it('finds who never stood in a line by the pseudonym that the secret gives', async () => {
@@ -195,11 +195,3 @@ describe('erasing a user', () => {
     expect(await attemptsBy(requestId)).toMatchObject([{ user_ref: null }]);
   });
 });
-
-function replayed(): Promise<number> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['services/cli/main.ts', '--json', 'replay', '--sale', sale], (error) =>
-      resolve(error === null ? 0 : Number(error.code)),
-    );
-  });
-}

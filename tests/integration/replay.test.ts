@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
 import { Client } from 'pg';
 import { Partition } from '#schemas/ids.ts';
 import { createEnqueuer } from '#shared/line/enqueue.ts';
+import { firstcome } from './firstcome-command.ts';
 import { call, change, closeSales, item, newBuyer, newKey, newSale, reserve } from './http-api.ts';
 
 /** `firstcome replay` of a sale of the running stack, as it is and with the ledger altered behind everyone's back. */
@@ -69,14 +69,9 @@ interface Replayed {
   readonly difference: { readonly seq: number; readonly replayed: { readonly seq: number } | null } | null;
 }
 
-function replayed(saleId = sale): Promise<Replayed> {
-  return new Promise((resolve) => {
-    const args = ['services/cli/main.ts', '--json', 'replay', '--sale', saleId];
-    execFile(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 }, (error, stdout) => {
-      const answer = stdout === '' ? {} : (JSON.parse(stdout) as object);
-      resolve({ ...answer, exitCode: error === null ? 0 : Number(error.code) } as Replayed);
-    });
-  });
+async function replayed(saleId = sale): Promise<Replayed> {
+  const { exitCode, answer } = await firstcome(['replay', '--sale', saleId]);
+  return { ...(answer as Omit<Replayed, 'exitCode'>), exitCode };
 }
 
 it('leads to the log that the ledger has, byte for byte', async () => {

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { hashLeaf } from '#shared/proof/leaf.ts';
 import { createSigningKey, formatVerifierKey, type SigningKey } from '#shared/proof/note.ts';
 import { EMPTY_HEAD } from '#shared/proof/seal.ts';
 import { until } from '../until.ts';
+import { firstcome } from './firstcome-command.ts';
 import { auditor, call, change, closeSales, item, newBuyer, newKey, newSale, reserve } from './http-api.ts';
 
 /**
@@ -118,18 +118,14 @@ interface Ended {
   readonly replayed?: boolean;
 }
 
-function firstcome(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['services/cli/main.ts', '--json', 'audit', ...args], { maxBuffer: 16 * 1024 * 1024 }, (error, stdout) => {
-      const answer = stdout === '' ? {} : (JSON.parse(stdout) as object);
-      resolve({ ...answer, exitCode: error === null ? 0 : Number(error.code) });
-    });
-  });
+async function audited(...args: string[]): Promise<Ended> {
+  const { exitCode, answer } = await firstcome(['audit', ...args]);
+  return { ...(answer as Omit<Ended, 'exitCode'> | null), exitCode };
 }
 
 /** Exit code, verdict, code and first bad seq. */
 async function verify(...args: string[]): Promise<readonly unknown[]> {
-  const { exitCode, verdict, code, seq } = await firstcome('verify', '--key', key, ...args);
+  const { exitCode, verdict, code, seq } = await audited('verify', '--key', key, ...args);
   return [exitCode, verdict, code, seq];
 }
 
@@ -218,7 +214,7 @@ const mallory = (): SigningKey => createSigningKey(key.split('+')[0]!, Buffer.al
 const onlyRow = (seq: number) => `WHERE sale_no = ${saleNo} AND seq = ${seq}`;
 
 it('is verified as it is, replayed to its end and signed to its last event', async () => {
-  expect(await firstcome('verify', '--key', key, '--sale', sale)).toMatchObject({
+  expect(await audited('verify', '--key', key, '--sale', sale)).toMatchObject({
     exitCode: 0,
     verdict: 'verified',
     replayed: true,
@@ -308,7 +304,7 @@ describe('the ledger', () => {
       expect(await verify('--sale', sale, '--no-replay')).toEqual([13, 'unverifiable', 'untrusted_key', null]);
       expect(await verify('--sale', sale, '--no-replay', '--checkpoint', kept)).toEqual([12, 'forked', 'brought_checkpoint_differs', 1]);
       // Who trusts whatever key he is given believes it.
-      const { exitCode } = await firstcome('verify', '--key', formatVerifierKey(mallory().verifier), '--sale', sale, '--no-replay');
+      const { exitCode } = await audited('verify', '--key', formatVerifierKey(mallory().verifier), '--sale', sale, '--no-replay');
       expect(exitCode).toBe(0);
     });
   });
@@ -388,7 +384,7 @@ describe('a receipt', () => {
     (await call('GET', `/v1/reservations/${id}/receipt`, { as: buyer })).body as Record<string, unknown>;
   async function verdictOf(change: (receipt: Record<string, unknown>) => object, trusted = key): Promise<readonly unknown[]> {
     writeFileSync(file(), JSON.stringify(change(await receiptOf(reservation))));
-    const { exitCode, verdict, code } = await firstcome('verify-receipt', file(), '--key', trusted);
+    const { exitCode, verdict, code } = await audited('verify-receipt', file(), '--key', trusted);
     return [exitCode, verdict, code];
   }
 
@@ -420,16 +416,16 @@ describe('an export', () => {
   let whole: string;
   beforeAll(async () => {
     whole = join(folder, 'export');
-    expect((await firstcome('export', '--sale', sale, '--out', whole)).exitCode).toBe(0);
+    expect((await audited('export', '--sale', sale, '--out', whole)).exitCode).toBe(0);
   });
 
   it('is verified offline, as a directory and as one .tar', async () => {
     const tar = join(folder, 'export.tar');
-    expect((await firstcome('export', '--sale', sale, '--out', tar)).exitCode).toBe(0);
+    expect((await audited('export', '--sale', sale, '--out', tar)).exitCode).toBe(0);
     for (const path of [whole, tar])
-      expect(await firstcome('verify', '--key', key, path)).toMatchObject({ exitCode: 0, verdict: 'verified', replayed: true, events });
-    expect((await firstcome('verify', tar)).exitCode).toBe(13);
-    expect((await firstcome('verify', tar, '--trust-included-keys')).exitCode).toBe(0);
+      expect(await audited('verify', '--key', key, path)).toMatchObject({ exitCode: 0, verdict: 'verified', replayed: true, events });
+    expect((await audited('verify', tar)).exitCode).toBe(13);
+    expect((await audited('verify', tar, '--trust-included-keys')).exitCode).toBe(0);
   });
 
   it.each<[string, (path: string) => void, readonly unknown[]]>([
@@ -473,5 +469,5 @@ it.each<[string, string[], number]>([
   ['no such sale', ['--sale', 'sale_of_nobody'], 1],
   ['no such export', ['/nowhere'], 13],
 ])('is called with %s', async (_what, args, exitCode) => {
-  expect((await firstcome('verify', ...args)).exitCode).toBe(exitCode);
+  expect((await audited('verify', ...args)).exitCode).toBe(exitCode);
 });

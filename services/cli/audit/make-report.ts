@@ -1,12 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import type { Evidence } from '#shared/evidence/evidence.ts';
 import { print, type Output } from '../output.ts';
-import { formatNumber } from '../table.ts';
 import { measureEvidence } from './measure-evidence.ts';
+import { type EvidencePlace, placeOf } from './open-evidence.ts';
+import { createProgressBar } from './progress-bar.ts';
+import { reportJson } from './report-json.ts';
 import { type AuditReport, reportText } from './report-text.ts';
-
-/** Where a report's evidence comes from: an export, a folder or one .tar, or the running system. */
-export type EvidencePlace = { readonly path: string } | { readonly sale: string };
 
 export interface OpenedEvidence {
   readonly evidence: Evidence;
@@ -29,9 +28,6 @@ export interface ReportRequest {
   readonly out?: string | undefined;
 }
 
-/** Without a terminal this is the pace of lines, so that a log is not flooded. */
-const tellEveryMs = 2_000;
-
 /** @returns the exit code: 0, 1 where there is nothing that could be measured, 2 where it was asked wrongly */
 export async function makeReport({ path, sale, out }: ReportRequest, dependencies: ReportDependencies): Promise<0 | 1 | 2> {
   const { open, output, tell, now } = dependencies;
@@ -45,9 +41,11 @@ export async function makeReport({ path, sale, out }: ReportRequest, dependencie
     tell(opened);
     return 1;
   }
+  const progress = createProgressBar('read', process.stderr, tell);
   try {
     const { evidence } = opened;
-    const measured = await measureEvidence(evidence, progressTo(tell));
+    const measured = await measureEvidence(evidence, progress.update);
+    progress.stop();
     if (measured.kind === 'refused') {
       tell(measured.why);
       return 1;
@@ -62,23 +60,10 @@ export async function makeReport({ path, sale, out }: ReportRequest, dependencie
       await writeFile(out, reportPage(report, drawPlots(curves)));
       tell(`page written to ${out}`);
     }
-    print(output(), report, () => reportText(report));
+    print(output(), reportJson(report), () => reportText(report));
     return 0;
   } finally {
+    progress.stop();
     await opened.close();
   }
-}
-
-function placeOf(path: string | undefined, sale: string | undefined): EvidencePlace | null {
-  if (path !== undefined) return sale === undefined ? { path } : null;
-  return sale === undefined ? null : { sale };
-}
-
-function progressTo(tell: (line: string) => void): (done: number, of: number) => void {
-  let toldAt = performance.now();
-  return (done, of) => {
-    if (performance.now() - toldAt < tellEveryMs) return;
-    toldAt = performance.now();
-    tell(`read ${formatNumber(done)} of ${formatNumber(of)} events`);
-  };
 }

@@ -7,6 +7,12 @@ import { ApiRefusal, type Call } from '../api-client.ts';
 /** An export, a directory or one .tar, or a sale of the running system. */
 export type EvidencePlace = { readonly path: string } | { readonly sale: string };
 
+/** null unless exactly one is given. */
+export function placeOf(path: string | undefined, sale: string | undefined): EvidencePlace | null {
+  if (path !== undefined) return sale === undefined ? { path } : null;
+  return sale === undefined ? null : { sale };
+}
+
 export interface EvidenceSurroundings {
   readonly databaseUrl: string;
   readonly kafkaBrokers: readonly string[];

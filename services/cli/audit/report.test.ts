@@ -159,7 +159,7 @@ test.each([
 });
 
 test.each<[string, ReportRequest, number, RegExp]>([
-  ['an export', { path: 'sale.tar' }, 0, /"unitsInOrder": 1/],
+  ['an export', { path: 'sale.tar' }, 0, /"units_in_order": 1/],
   ['a sale of the running system', { sale: 'sale' }, 0, /"source": "the running system"/],
   ['neither', {}, 2, /Give either/],
   ['both', { path: 'sale.tar', sale: 'sale' }, 2, /Give either/],

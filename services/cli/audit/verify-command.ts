@@ -4,7 +4,7 @@ import { type Evidence, type Verdict, VERDICT_EXIT_CODES } from '#shared/evidenc
 import { verdictJson, verdictOfFault } from '#shared/evidence/verdict-json.ts';
 import { verifyEvidence } from '#shared/evidence/verify-evidence.ts';
 import { print, type Output } from '../output.ts';
-import { type EvidencePlace, type EvidenceSurroundings, openPlace } from './open-evidence.ts';
+import { type EvidenceSurroundings, openPlace, placeOf } from './open-evidence.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { trustedKeys } from './trusted-keys.ts';
 import { verdictText } from './verdict-text.ts';
@@ -73,12 +73,6 @@ export function verifyCommand(surroundings: () => EvidenceSurroundings, output: 
         await opened.close();
       }
     });
-}
-
-/** null unless exactly one is given. */
-export function placeOf(path: string | undefined, sale: string | undefined): EvidencePlace | null {
-  if (path !== undefined) return sale === undefined ? { path } : null;
-  return sale === undefined ? null : { sale };
 }
 
 /** Notes as they are, and those of receipts; a text says which file cannot be read. */

@@ -58,7 +58,7 @@ export interface StoredCheckpoint {
 
 export interface TreeStore {
   /**
-   * Sales on a line of their own and those whose tree is not finished. With `all`, every sale whose tree does not stand
+   * Sales on a line of their own, those whose tree is not finished and the newest whose tree is behind. With `all`, every sale whose tree does not stand
    * where its log does: that reads all sales there ever were.
    */
   standings(all: boolean): Promise<readonly LogStanding[]>;
@@ -90,9 +90,14 @@ interface StandingRow {
 const STANDING = `
 SELECT s.sale_no, l.sale_id, s.status, s.settled, s.seq, encode(s.head, 'hex') AS head, t.size, encode(t.head, 'hex') AS tree_head
 FROM sales s JOIN sale_lines l USING (sale_no) LEFT JOIN log_trees t USING (sale_no)`;
-/** Sales that are on a line, and trees that are not finished: an index has either. */
+/** Among them are those that were opened and settled since they were last asked for. */
+const newestSales = 100;
+/** Sales that are on a line, trees that are not finished, the newest sales that are not signed whole: an index has each. */
 const UNFINISHED = `${STANDING}
-WHERE s.sale_no IN (SELECT sale_no FROM sale_lines WHERE active UNION SELECT sale_no FROM log_trees WHERE NOT finished)
+WHERE s.sale_no IN (
+  SELECT sale_no FROM sale_lines WHERE active UNION SELECT sale_no FROM log_trees WHERE NOT finished UNION
+  SELECT n.sale_no FROM sales n LEFT JOIN log_trees b USING (sale_no)
+  WHERE n.sale_no > (SELECT max(sale_no) - ${newestSales} FROM sales) AND b.size IS DISTINCT FROM n.seq)
 ORDER BY s.sale_no`;
 const ALL_BEHIND = `${STANDING} WHERE t.sale_no IS NULL OR NOT t.finished OR t.size <> s.seq OR t.head <> s.head ORDER BY s.sale_no`;
 
