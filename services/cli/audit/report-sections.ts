@@ -73,7 +73,7 @@ function waits({ waits: classes, negativeWaits }: FairnessFigures): Section {
   return {
     title: 'From acceptance to decision',
     note:
-      'In milliseconds, by what became of the request. Offered and turned away are those of the waitlisted to whom that happened later, until it did.' +
+      'In milliseconds, by what became of the request, until the logical time of the decision: the time the broker stamped on its record. How long the record lay in the line before a writer took it is not in the log. Offered and turned away are those of the waitlisted to whom that happened later, until it did.' +
       (negativeWaits === 0
         ? ''
         : ` ${count(negativeWaits)} decisions are timed before their acceptance, by clocks that differ, and count as 0.`),
