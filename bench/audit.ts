@@ -31,6 +31,7 @@ const proofs = Number(options.proofs);
 const logLeaves = 10_000_000;
 const requestRecordsMax = 1_500;
 const waitMsMax = 600_000;
+const verifyRuns = 3;
 /** Everything of the process on one core, the collector's and the file system's threads too. */
 const onOneCore = ['taskset', '-c', '0'];
 
@@ -48,8 +49,11 @@ try {
   const signedBehindMs = await untilSigned(sale.saleNo);
   const place = join(folder, 'export');
   const exported = await cli(['audit', 'export', '--sale', sale.id, '--out', place]);
-  const verified = await cli(['audit', 'verify', place, '--trust-included-keys'], onOneCore);
-  const { events, verdict } = JSON.parse(verified.output) as { events: number; verdict: string };
+  const verifications = [];
+  for (let run = 0; run < verifyRuns; run++) verifications.push(await cli(['audit', 'verify', place, '--trust-included-keys'], onOneCore));
+  const verdicts = verifications.map(({ output }) => JSON.parse(output) as { events: number; verdict: string; seconds: number });
+  const { events, verdict } = verdicts.find((one) => one.verdict !== 'verified') ?? verdicts[0]!;
+  const rates = verdicts.map(({ seconds }) => Math.round(events / seconds)).toSorted((a, b) => a - b);
   const proof = await timeProofs();
   const result = {
     bench: 'audit',
@@ -57,12 +61,7 @@ try {
     verdict,
     signed_behind_ms: Math.round(signedBehindMs),
     export: { seconds: exported.seconds, cpu_seconds: exported.cpu, peak_rss_mb: exported.peakMb, mb: await megabytes(place) },
-    verify: {
-      seconds: verified.seconds,
-      cpu_seconds: verified.cpu,
-      peak_rss_mb: verified.peakMb,
-      events_per_second: Math.round(events / verified.seconds),
-    },
+    verify: { events_per_second: rates, peak_rss_mb: Math.max(...verifications.map(({ peakMb }) => peakMb)) },
     proof,
     right: verdict === 'verified' && events >= commands,
   };
@@ -71,7 +70,7 @@ try {
     [
       `signed      ${String(result.signed_behind_ms)} ms after the last decision`,
       `export      ${String(events)} events in ${exported.seconds.toFixed(1)} s, ${exported.cpu.toFixed(1)} s of a core, ${String(exported.peakMb)} MB at most`,
-      `verify      ${String(result.verify.events_per_second)} events a second on one core with replay (${verified.seconds.toFixed(1)} s from start to end), ${String(verified.peakMb)} MB at most: ${verdict}`,
+      `verify      ${rates.join(', ')} events a second on one core with replay, ${String(result.verify.peak_rss_mb)} MB at most: ${verdict}`,
       `proof       of one in ${String(logLeaves)}: p50 ${String(proof.p50_ms)} ms, p99 ${String(proof.p99_ms)} ms, made of ${String(proof.tiles_max)} tiles at most`,
     ].join('\n'),
   );
