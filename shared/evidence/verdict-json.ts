@@ -1,36 +1,12 @@
 import type { SaleId } from '#schemas/ids.ts';
-import type { CheckedInvariant, EvidenceFault, Verdict, VerdictName } from './evidence.ts';
+import type { EvidenceFault, Verdict } from './evidence.ts';
 
 /** A verdict as it is printed with --json and answered over HTTP. */
-export interface VerdictJson {
-  readonly sale_id: SaleId | null;
-  readonly verdict: VerdictName;
-  readonly code: string;
-  readonly seq: number | null;
-  readonly why: string;
-  readonly events: number;
-  readonly checkpoints: number;
-  readonly signed_through: number;
-  readonly replayed: boolean;
-  readonly seconds: number;
-  readonly invariants: readonly CheckedInvariant[];
-}
+export type VerdictJson = Omit<Verdict, 'signedThrough'> & { readonly sale_id: SaleId | null; readonly signed_through: number };
 
 export function verdictJson(saleId: SaleId | null, verdict: Verdict): VerdictJson {
-  const { verdict: name, code, seq, why, events, checkpoints, signedThrough, replayed, seconds, invariants } = verdict;
-  return {
-    sale_id: saleId,
-    verdict: name,
-    code,
-    seq,
-    why,
-    events,
-    checkpoints,
-    signed_through: signedThrough,
-    replayed,
-    seconds: Math.round(seconds * 1_000) / 1_000,
-    invariants,
-  };
+  const { signedThrough, seconds, ...said } = verdict;
+  return { sale_id: saleId, ...said, signed_through: signedThrough, seconds: Math.round(seconds * 1_000) / 1_000 };
 }
 
 /** Of evidence that cannot be looked at at all. */

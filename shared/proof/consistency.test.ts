@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { type ConsistencyFault, type ConsistencyProof, verifyConsistency } from './consistency.ts';
+import { a, b, bytes, c, d, e, five, four, left, right, three } from './testing/five-leaves.ts';
 import vectors from './testing/vectors/rfc6962-consistency.json' with { type: 'json' };
-import { EMPTY_ROOT, leafHash, nodeHash } from './tree-hash.ts';
-
-const bytes = (base64: string | null) => Buffer.from(base64 ?? '', 'base64');
+import { EMPTY_ROOT, nodeHash } from './tree-hash.ts';
 
 test.each(vectors.map((vector) => [vector.name, vector] as const))('the vector %s of transparency-dev/merkle', (_name, vector) => {
   const proof = { from: vector.size1, to: vector.size2, hashes: (vector.proof ?? []).map(bytes) };
@@ -16,12 +15,6 @@ test('the vectors have both', () => {
   expect(vectors.filter(({ wantErr }) => wantErr)).toHaveLength(vectors.length - 6);
 });
 
-const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((leaf) => leafHash(Buffer.from(leaf))) as [Buffer, Buffer, Buffer, Buffer, Buffer];
-const left = nodeHash(a, b);
-const right = nodeHash(c, d);
-const three = nodeHash(left, c);
-const four = nodeHash(left, right);
-const five = nodeHash(four, e);
 /** That five leaves continue three. */
 const proof: ConsistencyProof = { from: 3, to: 5, hashes: [c, d, left, e] };
 

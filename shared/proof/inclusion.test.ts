@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { type InclusionFault, type InclusionProof, verifyInclusion } from './inclusion.ts';
+import { a, b, bytes, c, d, e, five, four, left, right } from './testing/five-leaves.ts';
 import vectors from './testing/vectors/rfc6962-inclusion.json' with { type: 'json' };
 import { leafHash, nodeHash } from './tree-hash.ts';
-
-const bytes = (base64: string | null) => Buffer.from(base64 ?? '', 'base64');
 
 test.each(vectors.map((vector) => [vector.name, vector] as const))('the vector %s of transparency-dev/merkle', (_name, vector) => {
   const proof = { leafIndex: vector.leafIdx, treeSize: vector.treeSize, hashes: (vector.proof ?? []).map(bytes) };
@@ -16,11 +15,6 @@ test('the vectors have both', () => {
   expect(vectors.filter(({ wantErr }) => wantErr)).toHaveLength(vectors.length - 6);
 });
 
-const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((leaf) => leafHash(Buffer.from(leaf))) as [Buffer, Buffer, Buffer, Buffer, Buffer];
-const left = nodeHash(a, b);
-const right = nodeHash(c, d);
-const four = nodeHash(left, right);
-const five = nodeHash(four, e);
 /** That c stands third of five. */
 const proof: InclusionProof = { leafIndex: 2, treeSize: 5, hashes: [d, left, e] };
 
