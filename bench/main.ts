@@ -4,7 +4,7 @@
  * against this machine, and from nothing: the holds of an earlier run would be
  * loaded by its writers and would expire in the middle of it. Writes bench/results/<time>.json and docs/PERFORMANCE.md.
  *
- *   node bench/main.ts [--quick] [--only backlog,http,lone,row-lock,programs] [--no-page]
+ *   node bench/main.ts [--quick] [--only baselines,floor,backlog,http,lone,programs] [--no-page]
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,9 +15,10 @@ import { down } from '#deploy/local/down.ts';
 import { openLayout, stackEnvironment } from '#deploy/local/open.ts';
 import { up } from '#deploy/local/up.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import type { Measured } from './baselines/contender.ts';
 import { describeMachine, hashMicroseconds } from './machine.ts';
 import { measureLadder, measureLone } from './over-http.ts';
-import { performancePage, type BacklogRun, type BenchResult } from './performance-page.ts';
+import { performancePage, type BacklogRun, type BenchResult, type FloorRun } from './performance-page.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -39,7 +40,7 @@ const ladderRates = flags.quick
   ? [500, 1_000, 2_000, 4_000, 6_000, 8_000]
   : [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000];
 const loneRequests = flags.quick ? 100 : 500;
-const rowLockSeconds = flags.quick ? 4 : 10;
+const baselineSeconds = flags.quick ? 3 : 8;
 const programSecondsMax = 240;
 /** Programs that stand on their own; each prints lines for people. */
 const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
@@ -92,13 +93,16 @@ try {
   const ownerUrl = environment['DATABASE_OWNER_URL']!;
   const api = layout.ports.reserve;
 
-  say('baseline: row lock a request');
-  const rowLock = wants('row-lock')
-    ? (JSON.parse(
-        (await linesOf('bench/baselines/row-lock.ts', [], [ownerUrl, String(rowLockSeconds)], environment)).at(-1)!,
-      ) as BenchResult['rowLock'])
-    : null;
-  if (rowLock !== null) say(`  ${rowLock.reservationsPerSecond.toFixed(0)} reservations/s with ${rowLock.clients} clients`);
+  say('what people run instead, and the floor');
+  const baselines = wants('baselines')
+    ? (await linesOf('bench/baselines/main.ts', [], ['--seconds', String(baselineSeconds)], environment)).map(
+        (line) => JSON.parse(line) as Measured,
+      )
+    : [];
+  for (const one of baselines)
+    say(`  ${one.contender}: ${one.answered_per_second}/s told, ${one.durable_per_second}/s durable, ${one.clients} clients`);
+  const floor = wants('floor') ? (JSON.parse((await linesOf('bench/floor.ts', [], [], environment)).at(-1)!) as FloorRun) : null;
+  if (floor !== null) say(`  floor: ${floor.reservations_per_second} reservations/s`);
 
   say('lone reservations');
   const lone = wants('lone') ? await measureLone(api, loneRequests, surroundings) : null;
@@ -133,7 +137,8 @@ try {
     backlog,
     ladder,
     lone,
-    rowLock,
+    baselines,
+    floor,
     programs,
   };
 } finally {

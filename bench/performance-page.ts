@@ -1,4 +1,5 @@
 import type { LatencySummary } from '#shared/load/latency.ts';
+import type { Measured } from './baselines/contender.ts';
 import type { Machine } from './machine.ts';
 import { p95MsMax, type LadderResult } from './over-http.ts';
 
@@ -16,6 +17,13 @@ export interface BacklogRun {
   readonly hashUs: number;
 }
 
+/** As floor.ts prints it. */
+export interface FloorRun {
+  readonly reservations_per_second: number;
+  readonly bytes_a_reservation: number;
+  readonly right: boolean;
+}
+
 export interface BenchResult {
   readonly at: string;
   readonly command: string;
@@ -23,7 +31,8 @@ export interface BenchResult {
   readonly backlog: readonly BacklogRun[];
   readonly ladder: LadderResult | null;
   readonly lone: LatencySummary | null;
-  readonly rowLock: { readonly clients: number; readonly reservationsPerSecond: number; readonly latency: LatencySummary } | null;
+  readonly baselines: readonly Measured[];
+  readonly floor: FloorRun | null;
   /** What the smaller programs of this folder printed, by their name. */
   readonly programs: Readonly<Record<string, readonly string[]>>;
 }
@@ -32,9 +41,10 @@ const targets = { decisionsPerSecond: 40_000, httpPerSecond: 6_000, loneMs: 12 }
 
 /** @param findings what people found out by profiles, written by hand */
 export function performancePage(result: BenchResult, findings: string): string {
-  const { machine, backlog, ladder, lone, rowLock } = result;
+  const { machine, backlog, ladder, lone, baselines, floor } = result;
+  const rowLock = baselines.find(({ contender }) => contender === 'row-lock');
   const ratio = (value: number | undefined): string =>
-    value === undefined || rowLock === null ? '-' : `${(value / rowLock.reservationsPerSecond).toFixed(1)} x`;
+    value === undefined || rowLock === undefined ? '-' : `${(value / rowLock.durable_per_second).toFixed(1)} x`;
   const n = (value: number | undefined): string => (value === undefined ? 'not measured' : Math.round(value).toLocaleString('en-US'));
   const best = ladder?.best ?? undefined;
   const median = [...backlog].sort((a, b) => a.decisions_per_second - b.decisions_per_second)[Math.floor(backlog.length / 2)];
@@ -49,11 +59,22 @@ ${row(['other load', `load average ${machine.loadBefore.toFixed(2)} when it bega
 
 ## Side by side
 
-The baseline is what is usually done instead: one transaction a request, the item's row locked for its length (\`BEGIN; SELECT ... FOR UPDATE; INSERT; UPDATE; COMMIT\`), ${rowLock?.clients ?? 32} clients straight at PostgreSQL, without HTTP, queue or proof. Ours is compared with it from the writer alone and over HTTP.
+First what is usually done instead, each at the number of clients that suits it best: straight at the servers, without HTTP, order, limits per user, idempotency or proof. What counts is what stands in PostgreSQL. The floor is what no writer on this PostgreSQL can be faster than: the rows of a decision by COPY from one connection, made before the clock starts.
 
-${row(['what', 'reservations/s', 'against the baseline', 'p50', 'p95', 'p99', 'target'])}
-${row(['---', '---:', '---:', '---:', '---:', '---:', '---:'])}
-${row(['row lock a request (baseline)', n(rowLock?.reservationsPerSecond), '1.0 x', ...percentiles(rowLock?.latency), ''])}
+${row(['what', 'reservations/s', 'against a row lock', 'p50', 'p95', 'p99', 'target'])}
+${row(['---', '---:', '---:', '---:', '---:', '---:', '---'])}
+${baselines
+  .map((one) =>
+    row([
+      `${one.contender}, ${one.clients} clients: ${one.what}${one.at_risk === '' ? '' : `; ${n(one.answered_per_second)}/s told, a power cut takes ${one.at_risk}`}`,
+      n(one.durable_per_second),
+      ratio(one.durable_per_second),
+      ...percentiles(one.latency),
+      '',
+    ]),
+  )
+  .join('\n')}
+${row(['the floor', n(floor?.reservations_per_second), ratio(floor?.reservations_per_second), '', '', '', ''])}
 ${row([`writer, from a backlog of ${n(median?.commands)} on one item, the median run`, n(median?.decisions_per_second), ratio(median?.decisions_per_second), '', '', '', `${n(targets.decisionsPerSecond)}/s`])}
 ${row(['over HTTP, one API process, answered with the decision', n(best?.answeredPerSecond), ratio(best?.answeredPerSecond), ...percentiles(best?.latency), `${n(targets.httpPerSecond)}/s at p95 < ${p95MsMax} ms`])}
 ${row(['one lone reservation after the other', '', '', ...percentiles(lone ?? undefined), `p50 < ${targets.loneMs} ms`])}

@@ -21,14 +21,13 @@ export function createEventsHandler(log: LogReads, sales: AuditedSales): (exchan
   return async (exchange) => {
     const { saleNo } = await auditedSale(exchange, sales);
     const fromSeq = numberAsked(exchange.query, 'from_seq', 1, Number.MAX_SAFE_INTEGER);
-    if (exchange.request.headers.accept?.includes(NDJSON) === true) {
-      const throughSeq = await log.seqOf(saleNo);
-      const chunks = linesOf(log, saleNo, (fromSeq ?? 1) - 1, throughSeq);
-      return { kind: 'stream', status: 200, contentType: NDJSON, headers: PRIVATE, chunks };
-    }
     const { limit, after } = pageAsked(exchange.query, (id) => id === CURSOR_ID);
     if (after !== null && fromSeq !== null) invalid('/from_seq', 'cannot stand beside a cursor: the cursor goes on where its page ended');
     const afterSeq = after?.ms ?? (fromSeq ?? 1) - 1;
+    if (exchange.request.headers.accept?.includes(NDJSON) === true) {
+      const chunks = linesOf(log, saleNo, afterSeq, await log.seqOf(saleNo));
+      return { kind: 'stream', status: 200, contentType: NDJSON, headers: PRIVATE, chunks };
+    }
     const rows = await log.events(saleNo, afterSeq, Number.MAX_SAFE_INTEGER, limit + 1);
     const page = rows.slice(0, limit);
     const next = rows.length > limit ? encodeCursor({ ms: page.at(-1)!.seq, id: CURSOR_ID }) : null;

@@ -227,13 +227,64 @@ test('a log that does not fit stops alone, and is followed again once it is mend
   await turn();
   expect(faultCodes()).toEqual({ a: 'log_broken' });
   expect(follower.faults().get('a' as SaleId)).toMatchObject({ seq: 2 });
-  expect([signedSizes(a), signedSizes(b)]).toEqual([[], [3]]);
+  expect([signedSizes(a), signedSizes(b)]).toEqual([[1], [3]]);
   a.events[1] = mended;
   await turn();
   expect(faultCodes()).toEqual({ a: 'log_broken' });
   nowMs += 30_000;
   await turn();
-  expect([faultCodes(), signedSizes(a)]).toEqual([{}, [3]]);
+  expect([faultCodes(), signedSizes(a)]).toEqual([{}, [1, 3]]);
+});
+
+test('a finished sale that did not stand right and does again is well', async () => {
+  const sale = ledger.open('a');
+  tell(sale, 'a', 3);
+  Object.assign(sale, { status: 'closed', settled: true });
+  await turn();
+  const events = sale.events;
+  sale.events = events.slice(0, 2);
+  nowMs += 30_000;
+  await turn();
+  expect(faultCodes()).toEqual({ a: 'log_shrunk' });
+  sale.events = events;
+  nowMs += 30_000;
+  await turn();
+  expect([faultCodes(), signedSizes(sale)]).toEqual([{}, [3]]);
+});
+
+test('what the ledger kept and cannot be remembered stops that log, and nothing else', async () => {
+  const sale = ledger.open('a');
+  tell(sale, 'a', 3);
+  await turn();
+  await end();
+  const full = async (): Promise<never> => Promise.reject(new Error('ENOSPC: no space left on device'));
+  guards = { ...createGuardFiles(join(folder, 'new'), ORIGIN, () => [key.verifier]), write: full };
+  follow();
+  await turn();
+  expect([faultCodes(), faults]).toEqual([{ a: 'guard_unwritable' }, []]);
+});
+
+test('a pass is over when all of it is, also where one sale fails', async () => {
+  const [a, b] = [ledger.open('a'), ledger.open('b')];
+  tell(a, 'a', 3);
+  tell(b, 'b', 3);
+  const { page, tiles } = ledger.store;
+  const slow = Promise.withResolvers<undefined>();
+  ledger.store.page = async (...asked) => {
+    await slow.promise;
+    return page(...asked);
+  };
+  ledger.store.tiles = async (saleNo, ids) => {
+    if (saleNo === b.saleNo) throw new RetryableFault('ledger_unreachable', 'gone in the middle');
+    return tiles(saleNo, ids);
+  };
+  let over = false;
+  const passing = turn().then(() => (over = true));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(over).toBe(false);
+  slow.resolve(undefined);
+  await passing;
+  expect([faults.length, signedSizes(a)]).toEqual([1, [3]]);
 });
 
 test('a sale that was signed and that the ledger does not know is told', async () => {
@@ -285,6 +336,50 @@ test('a ledger that went on otherwise is refused for good', async () => {
     nowMs += 1_000;
     await turn();
   }
+  expect([faultCodes(), signedSizes(sale)]).toEqual([{ a: 'log_forked' }, [5]]);
+});
+
+/** Another history of the same sale, longer than the one it replaces; what was kept beside it is gone. */
+function replace(sale: MemorySale, count: number): void {
+  Object.assign(sale, { size: 0, treeHead: EMPTY_HEAD, events: [] });
+  sale.tiles.clear();
+  sale.checkpoints.length = 0;
+  const leaf = Buffer.from(canonicalJson({ v: 1, sale_id: 'a', seq: 1, prev: EMPTY_HEAD, other: true }));
+  sale.events.push({ seq: 1, leaf, hash: leafHash(leaf) });
+  tell(sale, 'a', count - 1);
+}
+
+test('what another copy signed of a ledger that was replaced is no reason to forget', async () => {
+  const sale = ledger.open('a');
+  tell(sale, 'a', 5);
+  await turn();
+  await end();
+  const ours = guards;
+  replace(sale, 8);
+  guards = createGuardFiles(join(folder, 'of another machine'), ORIGIN, () => [key.verifier]);
+  follow();
+  await turn();
+  await end();
+  expect(signedSizes(sale)).toEqual([8]);
+  guards = ours;
+  follow();
+  await turn();
+  expect([faultCodes(), signedSizes(sale)]).toEqual([{ a: 'log_forked' }, [8]]);
+  expect(await ours.read('a' as SaleId)).toMatchObject({ kind: 'read', guard: { size: 5 } });
+});
+
+test('a copy that does not lead remembers what the one that does has signed', async () => {
+  const sale = ledger.open('a');
+  tell(sale, 'a', 5);
+  await turn();
+  await end();
+  guards = createGuardFiles(join(folder, 'of another machine'), ORIGIN, () => [key.verifier]);
+  leading = false;
+  follow();
+  await turn();
+  replace(sale, 8);
+  leading = true;
+  for (let turns = 0; turns < 3; turns++) await turn();
   expect([faultCodes(), signedSizes(sale)]).toEqual([{ a: 'log_forked' }, [5]]);
 });
 

@@ -1,12 +1,12 @@
 import type { SaleId } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { LogStanding } from '#shared/ledger/log/tree-store.ts';
-import { shrunkLog, type LogFault } from './log-fault.ts';
-import { openSaleLog, type SaleLog, type SaleLogPorts } from './sale-log.ts';
+import { openFollowedLog, type FollowedLog, type FollowedLogPorts } from './followed-log.ts';
+import { shrunkLog, unusableGuard, type LogFault } from './log-fault.ts';
 
 /**
  * Follows the logs of all sales, grows their trees and signs them. Modes: not leading
- * (another copy follows; nothing is kept in memory), leading (a pass over the sales that
+ * (another copy follows; what it signs is remembered on disk, nothing is kept in memory), leading (a pass over the sales that
  * have grown, then a pause). A sale whose log does not fit stops; the others go on.
  */
 export interface Follower {
@@ -19,7 +19,7 @@ export interface Follower {
   readonly behind: () => number;
 }
 
-export interface FollowerPorts extends SaleLogPorts {
+export interface FollowerPorts extends FollowedLogPorts {
   readonly holdsLeadership: () => Promise<boolean>;
   /** Resolves early when the signal is aborted. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -32,14 +32,17 @@ const awayMs = 1_000;
 /** Every sale there ever was is looked at this often, and logs that stopped are tried again. */
 const fullPassEveryMs = 30_000;
 const salesAtOnceMax = 4;
+/** While another copy leads. */
+const rememberEveryMs = 2_000;
 
 export function createFollower(ports: FollowerPorts): Follower {
   const { store, guards, now, log, holdsLeadership, sleep, onFault } = ports;
-  const logs = new Map<SaleId, SaleLog>();
+  const logs = new Map<SaleId, FollowedLog>();
   const faults = new Map<SaleId, LogFault>();
   let leads = false;
   let behind = 0;
   let fullPassAt = -Infinity;
+  let rememberedAt = -Infinity;
 
   function note(saleId: SaleId, fault: LogFault | null): void {
     const before = faults.get(saleId);
@@ -57,20 +60,20 @@ export function createFollower(ports: FollowerPorts): Follower {
     const { saleId } = standing;
     // A log that cannot be opened or does not fit stays so until someone mends it.
     if (full && faults.has(saleId)) logs.delete(saleId);
-    let saleLog = logs.get(saleId);
-    if (saleLog === undefined) {
+    let followed = logs.get(saleId);
+    if (followed === undefined) {
       if (!full && faults.has(saleId)) return false;
-      const opened = await openSaleLog(standing, ports);
+      const opened = await openFollowedLog(standing, ports);
       if ('code' in opened) {
         note(saleId, opened);
         return false;
       }
-      saleLog = opened;
-      logs.set(saleId, saleLog);
+      followed = opened;
+      logs.set(saleId, followed);
     }
     let advanced;
     try {
-      advanced = await saleLog.advance(standing);
+      advanced = await followed.advance(standing);
     } catch (error) {
       logs.delete(saleId);
       throw error;
@@ -79,8 +82,8 @@ export function createFollower(ports: FollowerPorts): Follower {
       logs.delete(saleId);
       return true;
     }
-    note(saleId, saleLog.fault());
-    if (saleLog.finished(standing)) {
+    note(saleId, followed.fault());
+    if (followed.finished(standing)) {
       await store.finish(standing.saleNo, standing.seq);
       logs.delete(saleId);
     }
@@ -91,21 +94,45 @@ export function createFollower(ports: FollowerPorts): Follower {
   async function pass(full: boolean): Promise<boolean> {
     const standings = await store.standings(full);
     behind = standings.reduce((sum, { seq, size }) => sum + Math.max(0, seq - size), 0);
-    if (full) {
-      for (const saleId of await store.unknownOf(await guards.saleIds())) {
-        const read = await guards.read(saleId);
-        note(saleId, shrunkLog(saleId, 0, read.kind === 'read' ? read.guard.size : 1));
-      }
-    }
+    if (full) await lookAtRest(standings);
     let more = false;
     const waiting = [...standings];
-    await Promise.all(
+    // All of them are over before the next pass begins, also where one fails: two would grow the same tree.
+    const ended = await Promise.allSettled(
       Array.from({ length: salesAtOnceMax }, async () => {
         for (let standing = waiting.shift(); standing !== undefined; standing = waiting.shift())
           if (await step(standing, full)) more = true;
       }),
     );
+    const failed = ended.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     return more;
+  }
+
+  /** Sales of which there is nothing to follow: those that the ledger no longer knows, and those that stand right again. */
+  async function lookAtRest(standings: readonly LogStanding[]): Promise<void> {
+    const unknown = await store.unknownOf(await guards.saleIds());
+    for (const saleId of unknown) {
+      const read = await guards.read(saleId);
+      if (read.kind === 'read') note(saleId, shrunkLog(saleId, 0, read.guard.size));
+      if (read.kind === 'unreadable') note(saleId, unusableGuard(saleId, 'guard_unreadable', read.why));
+    }
+    const amiss = new Set([...unknown, ...standings.map(({ saleId }) => saleId)]);
+    for (const saleId of faults.keys()) {
+      if (amiss.has(saleId)) continue;
+      logs.delete(saleId);
+      note(saleId, null);
+    }
+  }
+
+  /**
+   * What another copy signs is remembered here too, as far as it is seen: if this one comes to lead over a ledger that
+   * was replaced meanwhile, it is not without a memory.
+   */
+  async function remember(): Promise<void> {
+    if (now() - rememberedAt < rememberEveryMs) return;
+    rememberedAt = now();
+    for (const standing of await store.standings(false)) await openFollowedLog(standing, ports);
   }
 
   /** Milliseconds until the next. */
@@ -116,6 +143,7 @@ export function createFollower(ports: FollowerPorts): Follower {
       logs.clear();
       faults.clear();
       behind = 0;
+      await remember();
       return askToLeadEveryMs;
     }
     if (!leads) {

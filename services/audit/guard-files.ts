@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { SaleId } from '#schemas/ids.ts';
+import { RetryableFault } from '#shared/faults/faults.ts';
 import { writeDurably } from '#shared/files/durable-file.ts';
 import { openCheckpoint, originOf } from '#shared/proof/checkpoint.ts';
 import type { VerifierKey } from '#shared/proof/note.ts';
@@ -27,7 +28,7 @@ export interface GuardFiles {
   read(saleId: SaleId): Promise<GuardRead>;
   /** Resolves once it is on disk. */
   write(saleId: SaleId, guard: Guard): Promise<void>;
-  /** Sales of which something was signed here. */
+  /** Sales of which something was signed here. Throws RetryableFault `guards_unreadable`. */
   saleIds(): Promise<readonly SaleId[]>;
   /** The guard that a checkpoint makes, as the ledger kept it; null where none of our keys signed it for this log. */
   adopt(saleId: SaleId, note: string): Guard | null;
@@ -84,7 +85,14 @@ export function createGuardFiles(stateFolder: string, auditOrigin: string, keys:
         },
       ),
     async saleIds() {
-      const names = await readdir(heads);
+      let names: readonly string[];
+      try {
+        names = await readdir(heads);
+      } catch (error) {
+        throw new RetryableFault('guards_unreadable', `${heads} cannot be read (${String(error)}): let the service read AUDIT_STATE_DIR`, {
+          cause: error,
+        });
+      }
       return names.flatMap((name) => {
         const id = name.endsWith(SUFFIX) ? SaleId.safeParse(name.slice(0, -SUFFIX.length)) : undefined;
         return id?.success === true ? [id.data] : [];

@@ -99,10 +99,7 @@ const verifySale = createVerifySale({
   kafkaBrokers: config.KAFKA_BROKERS,
   auditOrigin: config.AUDIT_ORIGIN,
   keys: () => verifierKeysOf(keys()),
-  lastSigned: async (saleId) => {
-    const read = await guards.read(saleId);
-    return read.kind === 'read' ? read.guard.note : null;
-  },
+  lastSigned: (saleId) => guards.read(saleId),
 });
 
 const service = openHttpService({

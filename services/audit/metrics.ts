@@ -1,10 +1,10 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Metrics } from '#shared/telemetry/metrics.ts';
 import type { Follower } from './follower.ts';
-import type { SaleLogPorts } from './sale-log.ts';
+import type { FollowedLogPorts } from './followed-log.ts';
 
 /** Counts what is followed and signed. */
-export function countLogs(metrics: Metrics): SaleLogPorts['observe'] {
+export function countLogs(metrics: Metrics): FollowedLogPorts['observe'] {
   const registers = [metrics];
   const followed = new Counter({ name: 'firstcome_audit_events', help: 'Events checked and put into their tree', registers });
   const signed = new Counter({ name: 'firstcome_audit_checkpoints', help: 'Checkpoints signed', registers });

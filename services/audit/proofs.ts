@@ -1,5 +1,6 @@
 import type { EpochMs, SaleNo } from '#schemas/ids.ts';
 import { type KeyRing, verifierKeysOf } from '#shared/audit-keys/key-folder.ts';
+import { TerminalFault } from '#shared/faults/faults.ts';
 import { json, type Outcome } from '#shared/http/answer.ts';
 import { invalid, problem, type Problem } from '#shared/http/problem.ts';
 import { numberAsked } from '#shared/http/query.ts';
@@ -19,6 +20,16 @@ const base64 = (hash: Uint8Array): string => Buffer.from(hash).toString('base64'
 
 export function notYetSigned(): Problem {
   return problem('not_yet_signed', 'no signed checkpoint covers this yet; ask again in a second', { headers: { 'retry-after': '1' } });
+}
+
+/** null where a tile is not there: the tree is being made anew, or it is not whole, which the follower tells the operator. */
+export function madeOf<Proof>(prove: () => Proof): Proof | null {
+  try {
+    return prove();
+  } catch (error) {
+    if (error instanceof TerminalFault) return null;
+    throw error;
+  }
 }
 
 /** Keys, checkpoints and proofs: for everyone, without a token. */
@@ -48,9 +59,13 @@ export function createProofHandlers(log: LogReads, sales: AuditedSales, keys: ()
     const size = asked ?? (await newestSize(saleNo));
     if (size === null) return notYetSigned();
     if (asked !== null) await withinTree(saleNo, '/size', size);
-    if (seq > size) return asked === null ? notYetSigned() : invalid('/seq', `is not in a tree of ${size} events`);
+    if (seq > size && asked !== null) invalid('/seq', `is not in a tree of ${size} events`);
+    if (seq > size) return seq > (await log.seqOf(saleNo)) ? problem('not_found', `the log has no event ${seq} yet`) : notYetSigned();
     const leafIndex = seq - 1;
-    const { hashes } = inclusionProof(leafIndex, size, await log.tiles(saleNo, tilesForInclusion(leafIndex, size)));
+    const tile = await log.tiles(saleNo, tilesForInclusion(leafIndex, size));
+    const proof = madeOf(() => inclusionProof(leafIndex, size, tile));
+    if (proof === null) return notYetSigned();
+    const { hashes } = proof;
     return json(200, { leaf_index: leafIndex, tree_size: size, hashes: hashes.map(base64) }, asked === null ? NEWEST : FOREVER);
   }
 
@@ -63,12 +78,17 @@ export function createProofHandlers(log: LogReads, sales: AuditedSales, keys: ()
     if (to === null) return notYetSigned();
     if (asked !== null) await withinTree(saleNo, '/to', to);
     if (from > to) return invalid('/from', `is more than ${to}: the later tree has the earlier one's events and more`);
-    const { hashes } = consistencyProof(from, to, await log.tiles(saleNo, tilesForConsistency(from, to)));
+    const tile = await log.tiles(saleNo, tilesForConsistency(from, to));
+    const proof = madeOf(() => consistencyProof(from, to, tile));
+    if (proof === null) return notYetSigned();
+    const { hashes } = proof;
     return json(200, { from, to, hashes: hashes.map(base64) }, asked === null ? NEWEST : FOREVER);
   }
 
   async function newestSize(saleNo: SaleNo): Promise<number | null> {
-    return (await log.newestCheckpoint(saleNo))?.size ?? null;
+    const checkpoint = await log.newestCheckpoint(saleNo);
+    // While the tree is made anew it is behind what was signed.
+    return checkpoint === null || (await log.treeSize(saleNo)) < checkpoint.size ? null : checkpoint.size;
   }
 
   /** Refuses (400) a size that the tree has not grown to. */

@@ -5,7 +5,7 @@ import { callerOf, param, type Exchange } from '#shared/http/route.ts';
 import type { LogReads } from '#shared/ledger/log/log-reads.ts';
 import { isUuid } from '#shared/ledger/read/reservations.ts';
 import { inclusionProof, tilesForInclusion } from '#shared/proof/tiles.ts';
-import { notYetSigned } from './proofs.ts';
+import { madeOf, notYetSigned } from './proofs.ts';
 
 const PRIVATE = { 'cache-control': 'private, no-store' };
 
@@ -23,7 +23,9 @@ export function createReceiptHandler(log: LogReads): (exchange: Exchange) => Pro
     const checkpoint = await log.newestCheckpoint(saleNo);
     if (checkpoint === null || checkpoint.size < seq || (await log.treeSize(saleNo)) < checkpoint.size) return notYetSigned();
     const leafIndex = seq - 1;
-    const proof = inclusionProof(leafIndex, checkpoint.size, await log.tiles(saleNo, tilesForInclusion(leafIndex, checkpoint.size)));
+    const tile = await log.tiles(saleNo, tilesForInclusion(leafIndex, checkpoint.size));
+    const proof = madeOf(() => inclusionProof(leafIndex, checkpoint.size, tile));
+    if (proof === null) return notYetSigned();
     return json(
       200,
       {

@@ -4,7 +4,7 @@ import type { Exchange } from '#shared/http/route.ts';
 import { createVerifyHandler, type VerifySale } from './verify.ts';
 
 const sales = { find: (id: string) => (id === 'none' ? null : { saleId: id as SaleId, saleNo: 1 as SaleNo }) };
-const asking = (saleId: string) => ({ params: { saleId } }) as unknown as Exchange;
+const asking = (saleId: string) => ({ params: { saleId }, body: {} }) as unknown as Exchange;
 
 /** A verification that ends when it is told to. */
 function staged() {

@@ -1,13 +1,17 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { EvidenceKey } from '#shared/evidence/evidence.ts';
 import { openLedgerEvidence } from '#shared/evidence/ledger-evidence.ts';
 import { verdictJson, verdictOfFault } from '#shared/evidence/verdict-json.ts';
 import { verifyEvidence } from '#shared/evidence/verify-evidence.ts';
+import { TransitionRequest } from '#schemas/http.ts';
 import type { SaleId } from '#schemas/ids.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { Outcome, Streamed } from '#shared/http/answer.ts';
 import { problem } from '#shared/http/problem.ts';
 import type { Exchange } from '#shared/http/route.ts';
+import { validated } from '#shared/http/validate.ts';
 import { formatVerifierKey, type VerifierKey } from '#shared/proof/note.ts';
+import type { GuardRead } from './guard-files.ts';
 import { auditedSale, type AuditedSales } from './sales.ts';
 
 /** How far a verification has got, in events. */
@@ -16,7 +20,8 @@ export type TellProgress = (done: number, of: number) => void;
 /** The verdict as the last line of the answer. Throws the signal's reason where nobody waits for it any more. */
 export type VerifySale = (saleId: SaleId, tell: TellProgress, signal: AbortSignal) => Promise<object>;
 
-const waitingMax = 4;
+/** One is under way, the others wait for it. */
+const admittedMax = 5;
 const retryAfterSeconds = 10;
 /** The client hears something at least so often, and its going away is noticed as soon. */
 const tellEveryMs = 1_000;
@@ -31,7 +36,8 @@ const NDJSON = 'application/x-ndjson';
 export function createVerifyHandler(sales: AuditedSales, verify: VerifySale): (exchange: Exchange) => Promise<Outcome | Streamed> {
   /** Ends when everybody who came before has had his turn. */
   let turn: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
+  /** Under way, or waiting for that. */
+  let admitted = 0;
 
   async function* verifying(saleId: SaleId): AsyncGenerator<string> {
     const gone = new AbortController();
@@ -46,23 +52,24 @@ export function createVerifyHandler(sales: AuditedSales, verify: VerifySale): (e
       () => (over = true),
     );
     turn = ended;
-    waiting += 1;
-    void ended.finally(() => (waiting -= 1));
+    admitted += 1;
     try {
       while (!over) {
         yield `${JSON.stringify({ progress })}\n`;
-        await Promise.race([ended, passed(tellEveryMs, gone.signal)]);
+        await Promise.race([ended, pause(tellEveryMs, undefined, { ref: false })]);
       }
       yield `${JSON.stringify(await verdict)}\n`;
     } finally {
       gone.abort(new Error('nobody waits for the verdict any more'));
+      admitted -= 1;
     }
   }
 
   return async (exchange) => {
     const { saleId } = await auditedSale(exchange, sales);
-    if (waiting > waitingMax) {
-      return problem('verification_busy', `${waiting} verifications are under way or wait`, {
+    validated(TransitionRequest, exchange.body);
+    if (admitted >= admittedMax) {
+      return problem('verification_busy', `${admitted} verifications are under way or wait`, {
         headers: { 'retry-after': String(retryAfterSeconds) },
       });
     }
@@ -76,24 +83,14 @@ export function createVerifyHandler(sales: AuditedSales, verify: VerifySale): (e
   };
 }
 
-function passed(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}
-
 export interface VerifySaleOptions {
   readonly databaseUrl: string;
   readonly kafkaBrokers: readonly string[];
   readonly auditOrigin: string;
   /** All that ever signed here. */
   readonly keys: () => readonly VerifierKey[];
-  /** The note that was signed last, as it is remembered outside the ledger; null where there is none. */
-  readonly lastSigned: (saleId: SaleId) => Promise<string | null>;
+  /** What was signed last, as it is remembered outside the ledger. */
+  readonly lastSigned: (saleId: SaleId) => Promise<GuardRead>;
 }
 
 /** Verifies from the ledger and the line of the running system; what was signed last is held against it as an auditor would his own copy. */
@@ -103,7 +100,7 @@ export function createVerifySale({ databaseUrl, kafkaBrokers, auditOrigin, keys,
     const published: EvidenceKey[] = trusted.map((key) => ({ name: key.name, vkey: formatVerifierKey(key) }));
     try {
       // Before the ledger is looked at: it is never behind what was signed.
-      const note = await lastSigned(saleId);
+      const remembered = await lastSigned(saleId);
       const opened = await openLedgerEvidence(saleId, {
         databaseUrl,
         kafkaBrokers,
@@ -114,8 +111,11 @@ export function createVerifySale({ databaseUrl, kafkaBrokers, auditOrigin, keys,
       });
       if (opened === null) throw new RetryableFault('ledger_unavailable', `sale ${saleId} is not there any more: ask again`);
       try {
-        const brought = note === null ? [] : [note];
-        return verdictJson(saleId, await verifyEvidence(opened.evidence, { trusted, brought, onProgress: tell, signal }));
+        const brought = remembered.kind === 'read' ? [remembered.guard.note] : [];
+        const verdict = await verifyEvidence(opened.evidence, { trusted, brought, onProgress: tell, signal });
+        if (verdict.verdict !== 'verified' || remembered.kind !== 'unreadable') return verdictJson(saleId, verdict);
+        const why = `${verdict.why} But what was signed last cannot be read in AUDIT_STATE_DIR (${remembered.why}), so that a restored backup would not show.`;
+        return verdictJson(saleId, { ...verdict, verdict: 'unverifiable', code: 'guard_unreadable', why });
       } finally {
         await opened.close();
       }

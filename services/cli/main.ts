@@ -3,18 +3,29 @@ import { Command } from 'commander';
 import { StackFailure } from '#deploy/local/failure.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import { ApiRefusal } from './api-client.ts';
-import type { Output } from './output.ts';
+import { type Output, printable } from './output.ts';
 import { surroundingsOf, type Surroundings } from './stack/surroundings.ts';
 
 /** What is told while a command works goes beside its answer. */
-const tell = (line: string): void => console.error(line);
-const say = (line: string): void => console.log(line);
+const tell = (line: string): void => console.error(printable(line));
+const say = (line: string): void => console.log(printable(line));
 
 const program = new Command('firstcome')
   .description('First come, first served, provably: runs, shows and checks a sale.')
   .option('--json', 'one JSON document instead of text')
   .showHelpAfterError()
   .configureHelp({ showGlobalOptions: true });
+
+/** A command that was called wrongly; 1 is for one that failed. */
+const USAGE_EXIT_CODE = 2;
+program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_EXIT_CODE));
+
+/** With the settings of the program, down to the last of its own commands. */
+function settled(command: Command): Command {
+  command.copyInheritedSettings(program);
+  command.commands.forEach(settled);
+  return command;
+}
 
 const surroundings = (): Surroundings => surroundingsOf(process.env);
 const output = (): Output => ({ json: program.opts<{ json?: boolean }>().json === true, say });
@@ -47,12 +58,12 @@ try {
   const asked = COMMANDS.filter(({ names }) => name !== undefined && names.includes(name));
   // Without a name that is known the answer is a list of all.
   for (const { load } of asked.length > 0 ? asked : COMMANDS)
-    for (const command of await load(surroundings)) program.addCommand(command.copyInheritedSettings(program));
+    for (const command of await load(surroundings)) program.addCommand(settled(command));
   await program.parseAsync();
 } catch (error) {
   // These are made to be read; anything else is a bug and shows where.
   if (!(error instanceof ApiRefusal || error instanceof StackFailure || error instanceof TerminalFault || error instanceof RetryableFault))
     throw error;
-  console.error(error.message);
+  tell(error.message);
   process.exitCode = 1;
 }

@@ -88,6 +88,12 @@ export function createDirectoryArchive(folder: string, now: () => number = Date.
     if (sidecar === null) {
       return { bytes: found.size, sha256: null, storedAt: Math.trunc(found.mtimeMs) as EpochMs, retainUntil: null, heldBy: 'nothing' };
     }
+    if (found.size !== sidecar.bytes) {
+      throw new TerminalFault(
+        'archive_file_altered',
+        `${path} was archived with ${sidecar.bytes} bytes and has ${found.size}: find out who altered it, and put it back from another copy (its SHA-256 is ${sidecar.sha256}).`,
+      );
+    }
     return {
       bytes: found.size,
       sha256: sidecar.sha256,

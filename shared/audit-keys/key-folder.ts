@@ -118,8 +118,9 @@ export async function rotateKey(folder: string): Promise<KeyRing> {
  * so that a rotation needs no restart. Each call looks at the file's time and number only.
  */
 export function openKeys(folder: string): () => KeyRing {
-  let ring = readKeys(folder);
+  // The place first: a key that is rotated in between is read again.
   let seen = placeOf(folder);
+  let ring = readKeys(folder);
   return () => {
     const place = placeOf(folder);
     // While it is gone the one in memory goes on; a restart would say what is missing.

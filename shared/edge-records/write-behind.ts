@@ -57,6 +57,8 @@ export function createWriteBehind<Row>(options: WriteBehindOptions<Row>): WriteB
   });
 
   function begin(): void {
+    // What is left is written by `close`, and by nobody beside it.
+    if (closed) return;
     underWay ??= writeWhileFull().finally(() => (underWay = null));
   }
 

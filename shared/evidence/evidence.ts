@@ -106,7 +106,7 @@ export interface CheckedInvariant {
 
 export interface Verdict {
   readonly verdict: VerdictName;
-  /** Stable, says what was found: docs/AUDIT.md lists them. */
+  /** Stable, says what was found: docs/AUDIT.md lists them; where a fault kept it from being looked at, the fault's. */
   readonly code: string;
   /** The first event that is not what it was; null where it cannot be said or nothing is wrong. */
   readonly seq: number | null;

@@ -27,15 +27,27 @@ const NEWLINE = Buffer.from('\n');
  * temporary name that becomes `path` when everything is on disk. Without the line where
  * it is not at hand.
  *
- * Throws TerminalFault: `export_exists`, `export_incomplete` where the log or the line
+ * Throws TerminalFault: `export_exists`, `export_nowhere`, `export_incomplete` where the log or the line
  * ended before it should.
  */
-export async function exportEvidence(evidence: Evidence, { path, createdAt, onProgress }: ExportOptions): Promise<Manifest> {
+export async function exportEvidence(evidence: Evidence, { path: to, createdAt, onProgress }: ExportOptions): Promise<Manifest> {
+  // What is written meanwhile stands beside it, not in it.
+  const path = to.replace(/(?<=.)\/+$/, '');
+  if (path === '' || !existsSync(dirname(path)))
+    throw new TerminalFault('export_nowhere', `${dirname(path)} is not there: make it, or name another place for the export`);
   if (existsSync(path))
     throw new TerminalFault('export_exists', `there is something at ${path} already: move it away or choose another name`);
   const suffix = `${randomBytes(6).toString('hex')}.tmp`;
   const folder = `${path}.${suffix}`;
-  await mkdir(folder, { recursive: true });
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    throw new TerminalFault(
+      'export_nowhere',
+      `${dirname(path)} cannot be written to (${(error as Error).message}): name another place for the export`,
+      { cause: error },
+    );
+  }
   try {
     const manifest = await writeFiles(evidence, folder, createdAt, onProgress ?? (() => undefined));
     if (path.endsWith('.tar')) {

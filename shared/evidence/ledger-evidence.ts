@@ -31,7 +31,7 @@ const connectionsMax = 2;
 /**
  * The evidence of a sale of a running system, as it stands now: rows of the ledger, records
  * of the line. null: no such sale, or nothing of it is decided yet. Throws RetryableFault
- * `line_unavailable`, and what PostgreSQL says where it cannot be reached.
+ * `line_unavailable` or `ledger_unreachable`; so does what is read later.
  */
 export async function openLedgerEvidence(saleId: SaleId, options: LedgerEvidenceOptions): Promise<LedgerEvidence | null> {
   const { databaseUrl, kafkaBrokers, applicationName } = options;

@@ -1,4 +1,4 @@
-import { type CheckpointFault, openCheckpoint } from '#shared/proof/checkpoint.ts';
+import { type CheckpointFault, openCheckpoint, originOf } from '#shared/proof/checkpoint.ts';
 import type { VerifierKey } from '#shared/proof/note.ts';
 import type { Evidence, EvidenceFault, VerdictName } from './evidence.ts';
 
@@ -41,20 +41,24 @@ export async function openSignedRoots(
   trusted: readonly VerifierKey[],
   brought: readonly string[],
 ): Promise<SignedRoots> {
-  const { origin } = evidence.start;
+  const { saleId, origin: said } = evidence.start;
+  // What the evidence calls its log is only its word: the log of a sale is named after the key that signs it.
+  const origins: ReadonlySet<string> = new Set(trusted.map(({ name }) => originOf(name, saleId)));
   const found: Finding[] = [];
   const roots: SignedRoot[] = [];
   let untrusted = 0;
 
   function take(note: string, isBrought: boolean): void {
-    const opened = openCheckpoint(note, { keys: trusted, origin });
-    if (opened.kind === 'opened') {
+    const opened = openCheckpoint(note, { keys: trusted });
+    if (opened.kind === 'opened' && origins.has(opened.checkpoint.origin)) {
       roots.push({ size: opened.checkpoint.size, root: opened.checkpoint.root, brought: isBrought, same: null });
       return;
     }
-    if (UNTRUSTED.has(opened.fault)) untrusted += 1;
-    if (isBrought) found.push(refusedBrought(opened.fault, origin));
-    else if (!UNTRUSTED.has(opened.fault)) found.push(refusedOwn(opened.fault, origin));
+    const fault = opened.kind === 'opened' ? 'other_origin' : opened.fault;
+    const origin = [...origins].join(' or ');
+    if (UNTRUSTED.has(fault)) untrusted += 1;
+    if (isBrought) found.push(refusedBrought(fault, origin));
+    else if (!UNTRUSTED.has(fault)) found.push(refusedOwn(fault, origin));
   }
 
   for await (const { note } of evidence.checkpoints()) take(note, false);
@@ -74,8 +78,10 @@ export async function openSignedRoots(
       }
     },
     findings(events) {
-      if (roots.length === 0) found.push(nothingTrusted(evidence, trusted, untrusted));
-      return [...found, ...contradictions(roots), ...differences(roots, signedThrough), ...ahead(roots, events)];
+      // Of an empty log there is nothing to vouch for.
+      if (!roots.some(({ size }) => size > 0)) found.push(nothingTrusted(evidence, trusted, untrusted));
+      else if (!origins.has(said)) found.push(otherName(said, [...origins]));
+      return [...found, ...contradictions(roots), ...differences(roots, signedThrough), ...ahead(roots, events, evidence.start.settled)];
     },
     count: () => roots.length,
     signedThrough: () => signedThrough,
@@ -128,14 +134,14 @@ function* differences(roots: readonly SignedRoot[], signedThrough: number): Gene
   }
 }
 
-function* ahead(roots: readonly SignedRoot[], events: number): Generator<Finding> {
+function* ahead(roots: readonly SignedRoot[], events: number, settled: boolean): Generator<Finding> {
   const last = roots.at(-1);
   if (last === undefined || last.size <= events) return;
   yield {
     verdict: 'truncated',
     code: 'checkpoint_ahead',
     seq: events + 1,
-    why: `A checkpoint ${last.brought ? 'you brought along ' : ''}was signed for ${last.size} events and there are ${events}: the last ${last.size - events} are gone, or an older state was restored. Ask for them; who has a copy of the log behind seq ${events} can prove what they were.`,
+    why: `A checkpoint ${last.brought ? 'you brought along ' : ''}was signed for ${last.size} events and there are ${events}: the last ${last.size - events} are gone, or an older state was restored.${settled ? '' : ' Or this is what there was when the sale still ran, and the checkpoint is newer: get the evidence as it is now.'} Ask for them; who has a copy of the log behind seq ${events} can prove what they were.`,
   };
 }
 
@@ -163,6 +169,14 @@ function nothingTrusted({ keys }: Pick<Evidence, 'keys'>, trusted: readonly Veri
       untrusted > 0
         ? `None of the ${untrusted} checkpoints is signed by a key you trust; ${names}. If the operator announced a new key, give that too; if not, the log was signed by somebody else.`
         : 'There is no checkpoint, so nobody has signed for this log. Ask for one, or give one you have with --checkpoint.',
+  };
+}
+
+function otherName(said: string, origins: readonly string[]): Finding {
+  return {
+    verdict: 'tampered',
+    code: 'checkpoint_origin',
+    why: `The evidence calls its log ${said} and it was signed as ${origins.join(' or ')}: somebody renamed it. Ask who gave it to you.`,
   };
 }
 

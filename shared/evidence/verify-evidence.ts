@@ -1,3 +1,5 @@
+import type { EventType, SaleStatus } from '#schemas/event.ts';
+import type { EpochMs } from '#schemas/ids.ts';
 import { canonicalJson } from '#shared/proof/canonical.ts';
 import { createGrowingTree } from '#shared/proof/growing-tree.ts';
 import type { VerifierKey } from '#shared/proof/note.ts';
@@ -6,7 +8,7 @@ import { createEventChecks, diagnose } from './check-event.ts';
 import { decideAgain, type DecidedAgain } from './decided-again.ts';
 import { type CheckedInvariant, type Evidence, type EvidenceEvent, type Verdict, VERDICTS } from './evidence.ts';
 import { createLogInvariants, type LogInvariants } from './log-invariants.ts';
-import { type Finding, openSignedRoots } from './signed-roots.ts';
+import { type Finding, openSignedRoots, type SignedRoots } from './signed-roots.ts';
 
 export interface VerifyOptions {
   /** Keys whose signatures count. None: nothing is ever verified, what is wrong is found all the same. */
@@ -52,8 +54,11 @@ export async function verifyEvidence(evidence: Evidence, options: VerifyOptions)
   findings.push(...evidence.faults());
   if (options.replay !== false && again === null) findings.push(LINE_MISSING);
   const replayed = again !== null && whole && again.fault() === null;
-  if (whole) findings.push(...outcomeFindings(evidence, events, read.head, replayed ? again : null));
+  if (whole) findings.push(...outcomeFindings(evidence, read));
   findings.push(...signed.findings(whole ? events : Infinity));
+  if (whole) findings.push(...unsignedFindings(read, signed.signedThrough()));
+  const cut = findings.some(({ verdict }) => verdict === 'truncated');
+  if (whole && (replayed || !cut)) findings.push(...stateFindings(evidence, read, replayed ? again : null));
   const settled = replayed ? again.replay.settled() : start.settled;
   if (whole && settled && events === start.auditedThrough) log.settled();
 
@@ -90,6 +95,11 @@ interface LogRead {
   readonly head: string;
   /** To its end: no event was found that is not what it must be. */
   readonly whole: boolean;
+  /** By those events; null: none says so. */
+  readonly status: SaleStatus | null;
+  /** Logical time of the last of them, and of the first behind the last signed root. */
+  readonly at: EpochMs;
+  readonly unsignedSince: EpochMs;
 }
 
 const LINE_MISSING: Finding = {
@@ -102,7 +112,7 @@ const LINE_MISSING: Finding = {
 async function readLog(
   evidence: Evidence,
   again: DecidedAgain | null,
-  signed: { readonly nextSize: () => number; readonly rootIs: (root: Buffer) => void },
+  signed: Pick<SignedRoots, 'nextSize' | 'rootIs' | 'signedThrough'>,
   log: LogInvariants,
   findings: Finding[],
   { onProgress, signal }: VerifyOptions,
@@ -115,6 +125,9 @@ async function readLog(
   let at = 0;
   let onLine = again !== null;
   let seq = 0;
+  let status: SaleStatus | null = null;
+  let [eventAt, unsignedSince] = [0 as EpochMs, 0 as EpochMs];
+  const readSoFar = (whole: boolean): LogRead => ({ events: seq, head: checks.head(), whole, status, at: eventAt, unsignedSince });
   if (signed.nextSize() === 0) signed.rootIs(tree.root());
 
   try {
@@ -131,16 +144,19 @@ async function readLog(
         const event = given[index]!;
         if (!onLine && again !== null && again.fault() === null) {
           findings.push(beyondTheLine(seq + 1, auditedThrough));
-          return { events: seq, head: checks.head(), whole: false };
+          return readSoFar(false);
         }
         const wanted = onLine ? expected[at++]! : null;
         const checked = wanted === null ? checks.alone(event) : checks.again(event, wanted);
         if (checked.kind === 'unsound') {
           const next = given[index + 1] ?? (await firstOf(pages));
           findings.push(diagnose(seq + 1, checked.fault, event, next, wanted));
-          return { events: seq, head: checks.head(), whole: false };
+          return readSoFar(false);
         }
         seq += 1;
+        eventAt = checked.event.at;
+        if (signed.signedThrough() === seq - 1) unsignedSince = eventAt;
+        status = STATUS_AFTER[checked.event.type] ?? status;
         log.take(checked.event);
         tree.append(checked.hash);
         if (seq === signed.nextSize()) signed.rootIs(tree.root());
@@ -156,7 +172,7 @@ async function readLog(
   const left = expected.length - at > 0 || (onLine && (await again!.more()) !== null);
   if (left && seq >= auditedThrough) findings.push(lineGoesOn(seq));
   while (onLine && (await again!.more()) !== null) signal?.throwIfAborted();
-  return { events: seq, head: checks.head(), whole: true };
+  return readSoFar(true);
 }
 
 async function firstOf(pages: AsyncIterator<readonly EvidenceEvent[]>): Promise<EvidenceEvent | undefined> {
@@ -190,7 +206,7 @@ function lineGoesOn(events: number): Finding {
 }
 
 /** What the evidence says of the outcome, against what its events say. */
-function* outcomeFindings({ start }: Evidence, events: number, head: string, again: DecidedAgain | null): Generator<Finding> {
+function* outcomeFindings({ start }: Evidence, { events, head }: LogRead): Generator<Finding> {
   const { auditedThrough } = start;
   if (events < auditedThrough) {
     yield {
@@ -218,13 +234,41 @@ function* outcomeFindings({ start }: Evidence, events: number, head: string, aga
       why: `Event ${events} does not have the hash that is given as the head of the log: one of the two was altered.`,
     };
   }
-  if (again !== null && (again.replay.status() !== start.status || again.replay.settled() !== start.settled)) {
-    yield {
-      verdict: 'tampered',
-      code: 'state_differs',
-      why: `The sale is said to be ${stateText(start.status, start.settled)} and by its events it is ${stateText(again.replay.status(), again.replay.settled())}: believe the events.`,
-    };
-  }
+}
+
+/** How the sale is said to stand, against what its events say; of a log that was cut nothing can be said. */
+function* stateFindings({ start }: Evidence, { status }: LogRead, again: DecidedAgain | null): Generator<Finding> {
+  const byEvents = again === null ? status : again.replay.status();
+  // Whether it is settled only the replay knows.
+  const settled = again?.replay.settled() ?? start.settled;
+  if (byEvents === start.status && settled === start.settled) return;
+  yield {
+    verdict: 'tampered',
+    code: 'state_differs',
+    why: `The sale is said to be ${stateText(start.status, start.settled)} and by its events it is ${stateText(byEvents, settled)}: believe the events.`,
+  };
+}
+
+const STATUS_AFTER: Partial<Record<EventType, SaleStatus>> = {
+  'sale.scheduled': 'scheduled',
+  'sale.opened': 'open',
+  'sale.paused': 'paused',
+  'sale.resumed': 'open',
+  'sale.closed': 'closed',
+};
+
+/** A log that grows is signed every second, so that a tail older than this is not one that nobody came to sign yet. */
+const unsignedMsMax = 60_000;
+
+/** Whoever has no key can write on behind the last signature, or rewrite what stands behind it together with the line. */
+function* unsignedFindings({ events, status, at, unsignedSince }: LogRead, signedThrough: number): Generator<Finding> {
+  if (signedThrough === 0 || signedThrough >= events || (status !== 'closed' && at - unsignedSince <= unsignedMsMax)) return;
+  yield {
+    verdict: 'unverifiable',
+    code: 'not_signed_to_the_end',
+    seq: signedThrough + 1,
+    why: `Events ${signedThrough + 1} to ${events} stand under no signature, and ${status === 'closed' ? 'a sale that is closed is signed to its end at once' : 'a sale that runs is signed every second'}: anyone could have written them. Ask for a later checkpoint, and give it with --checkpoint.`,
+  };
 }
 
 function stateText(status: string | null, settled: boolean): string {

@@ -4,6 +4,10 @@ import { createNoteRefused, type RefusedRequest } from './attempt.ts';
 
 const buyer = { userId: 'ann', ref: userRef('a secret of the tests', 'ann'), scopes: ['buyer'] as const };
 
+/** Who was taken note of, by their ids. */
+let callers: string[] = [];
+beforeEach(() => (callers = []));
+
 function noted(given: Partial<RefusedRequest>, method = 'POST', headers: Record<string, string> = {}): Attempt[] {
   const attempts: Attempt[] = [];
   const request = { method, headers, socket: { remoteAddress: '127.0.0.1' } };
@@ -16,7 +20,10 @@ function noted(given: Partial<RefusedRequest>, method = 'POST', headers: Record<
     code: 'rate_limited',
     sentToWait: false,
   };
-  createNoteRefused((attempt) => attempts.push(attempt))({ ...(refused as RefusedRequest), ...given });
+  createNoteRefused(
+    (attempt) => attempts.push(attempt),
+    ({ userId }) => callers.push(userId),
+  )({ ...(refused as RefusedRequest), ...given });
   return attempts;
 }
 
@@ -33,7 +40,10 @@ test.each<[string, string, RefusedRequest['code'], boolean]>([
   ['a decision by key', 'POST', 'idempotency_key_reused', false],
   ['an order that was declined', 'POST', 'payment_failed', false],
   ['nobody knows', 'POST', 'deadline_exceeded', false],
-])('%s', (_name, method, code, kept) => expect(noted({ code }, method)).toHaveLength(kept ? 1 : 0));
+])('%s', (_name, method, code, kept) => {
+  expect(noted({ code }, method)).toHaveLength(kept ? 1 : 0);
+  expect(callers).toEqual(kept ? ['ann'] : []);
+});
 
 test.each<[string, Partial<RefusedRequest>, Record<string, string>, Partial<Attempt>]>([
   ['a buyer', {}, {}, { tier: 'buyer', userRef: buyer.ref, saleId: 's-1', atMs: 7, requestId: 'r-1', reason: 'rate_limited' }],

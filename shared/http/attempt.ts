@@ -66,10 +66,15 @@ export interface RefusedRequest {
   readonly sentToWait: boolean;
 }
 
-/** Takes note of a refused request where it never reached the line; of one that only reads, where it was throttled. */
-export function createNoteRefused(note: NoteAttempt): (refused: RefusedRequest) => void {
+/** Takes note of a refused request and of who made it, where it never reached the line; of one that only reads, where it was throttled. */
+export function createNoteRefused(
+  note: NoteAttempt,
+  noteCaller: (caller: Caller) => void = () => undefined,
+): (refused: RefusedRequest) => void {
   return ({ request, caller, saleId, requestId, receivedAt, code, sentToWait }) => {
     if (request.method === 'POST' ? !NEVER_REACHED_THE_LINE[code] : code !== 'rate_limited') return;
+    // An auditor asks for his attempts by his name.
+    if (caller !== null) noteCaller(caller);
     note({
       atMs: receivedAt,
       saleId: saleId ?? null,

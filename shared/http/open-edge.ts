@@ -119,7 +119,15 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
     findDecision: coalesce(findDecisions, ({ key }) => key),
     noteAttempt: records.noteAttempt,
     onFault,
-    serve: (routes) => openHttpService({ routes, readiness, config, metrics, log, onRefused: createNoteRefused(records.noteAttempt) }),
+    serve: (routes) =>
+      openHttpService({
+        routes,
+        readiness,
+        config,
+        metrics,
+        log,
+        onRefused: createNoteRefused(records.noteAttempt, (caller) => records.noteBuyer(caller, Promise.resolve())),
+      }),
     stopWaiting: () => waiter.stop(),
     async close() {
       redis.disconnect();

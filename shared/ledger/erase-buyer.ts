@@ -10,7 +10,7 @@ import { withLedgerFaults } from './ledger-fault.ts';
 export interface BuyerTraces {
   /** Rows that say whose pseudonym it is. */
   readonly names: number;
-  /** Attempts with a pseudonym, an address or a device of his. */
+  /** Made under a pseudonym of his. */
   readonly attempts: number;
   /** What remains, by pseudonym: reservations and orders, and with them their events. */
   readonly reservations: number;

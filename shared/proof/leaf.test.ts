@@ -172,6 +172,15 @@ describe('a leaf', () => {
     ['no JSON', '{'],
     ['another version', encodeLeaf(sample, PREV).replace('"v":1', '"v":2')],
     ['a type that is not known', encodeLeaf(sample, PREV).replace('payment.succeeded', 'payment.doubled')],
+    ['no object', 'null'],
+    ['a list', '[]'],
+    ['a number', '1'],
+    ['without a time', encodeLeaf(sample, PREV).replace('"at":', '"bt":')],
+    ...['"x"', '5', '1e308', 'null', '[]', '"0000-01-01T00:00:00.000Z"', '"+275760-09-13T00:00:00.000Z"'].flatMap((time) => [
+      [`decided at ${time}`, encodeLeaf(sample, PREV).replace(/"at":"[^"]*"/, `"at":${time}`)],
+      [`accepted at ${time}`, encodeLeaf(sample, PREV).replace('{', `{"accepted_at":${time},`)],
+      [`expiring at ${time}`, encodeLeaf(sample, PREV).replace('{', `{"expires_at":${time},`)],
+    ]),
   ])('is not read back where it is %s', (_what, leaf) => {
     expect(readLeaf(leaf)).toBeNull();
   });

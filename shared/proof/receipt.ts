@@ -3,7 +3,7 @@ import type { Event } from '#schemas/event.ts';
 import { ReservationId, Seq } from '#schemas/ids.ts';
 import { fromBase64 } from './base64.ts';
 import { canonicalJson } from './canonical.ts';
-import { type Checkpoint, type CheckpointFault, openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, type CheckpointFault, openCheckpoint, originOf } from './checkpoint.ts';
 import { type InclusionFault, verifyInclusion } from './inclusion.ts';
 import { decodeLeaf } from './leaf.ts';
 import { noteCharactersMax, type VerifierKey } from './note.ts';
@@ -84,7 +84,7 @@ export function verifyReceipt(receipt: unknown, keys: readonly VerifierKey[]): V
   const event = eventOf(leaf);
   if (typeof event === 'string') return refused(event);
   if (event.seq !== seq) return refused('leaf_of_another_seq');
-  if (!checkpoint.origin.endsWith(`/${event.sale_id}`)) return refused('leaf_of_another_sale');
+  if (!opened.signedBy.some(({ key }) => originOf(key.name, event.sale_id) === checkpoint.origin)) return refused('leaf_of_another_sale');
   if (!('reservation_id' in event) || event.reservation_id !== reservation_id) return refused('leaf_of_another_reservation');
   return { kind: 'valid', event, checkpoint };
 }
@@ -116,7 +116,7 @@ const REFUSALS: Readonly<Record<ReceiptFault, readonly ['tampered' | 'unverifiab
   key_ambiguous: ['unverifiable', 'two of the trusted keys have the same name and id: trust only the one that the operator published'],
   no_known_signature: [
     'unverifiable',
-    'no trusted key signed the note: get the key of this log from a source you trust, and give it along',
+    'no trusted key signed the note: get the key of this log from a source you trust, and give it with --key',
   ],
   signature_invalid: [
     'tampered',

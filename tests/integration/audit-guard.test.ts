@@ -266,7 +266,8 @@ test('an event that does not fit stops its log, and the others go on', async () 
   const service = await start();
   expect(await unreadyBy(service, 'log_broken')).toBe('one: log_broken at seq 5');
   expect((await signedTo(service, other.sale)).opened.kind).toBe('opened');
-  expect((await service.get('/v1/audit/sales/one/checkpoint')).status).toBe(503);
+  // What stands before it is signed all the same.
+  expect((await signedTo(service, one.sale, 4)).opened.kind).toBe('opened');
 });
 
 test('tiles that someone wrote into are not signed', async () => {
@@ -277,7 +278,9 @@ test('tiles that someone wrote into are not signed', async () => {
   await owner.query('UPDATE log_tiles SET hashes = set_byte(hashes, 0, get_byte(hashes, 0) # 1) WHERE level = 0 AND tile_index = 0');
   await owner.query('UPDATE log_tiles SET hashes = set_byte(hashes, 0, get_byte(hashes, 0) # 1) WHERE level = 1');
   await tell(one, holds(301, 302));
+  // Whichever is found first: what was signed is not there any more, and the tree is not the one that was grown.
   expect(await unreadyBy(service, 'one: ')).toMatch(/^one: (log_forked|tiles_altered)$/);
+  expect((await service.checkpoint(one.sale)).size).toBe(302);
 });
 
 test('a guard that was damaged is told, not taken for none', async () => {

@@ -1,13 +1,13 @@
 import { createSocket } from 'node:dgram';
 import { Client, type Pool } from 'pg';
-import { UserRef, type SaleId } from '#schemas/ids.ts';
+import type { SaleId } from '#schemas/ids.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { eraseBuyer, tracesOf } from '#shared/ledger/erase-buyer.ts';
 import { attemptsOf, type StoredAttempt } from '#shared/ledger/read/attempts.ts';
 import { refsOfUser } from '#shared/ledger/read/buyers.ts';
 import { openReads, type Reads } from '#shared/ledger/read/reads.ts';
 import { firstcome } from './firstcome-command.ts';
-import { call, closeSales, inParallel, newBuyer, newKey, newSale, reserve, type Caller } from './http-api.ts';
+import { auditor, call, closeSales, inParallel, newBuyer, newKey, newSale, reserve, type Caller } from './http-api.ts';
 
 /** What the edge of the running stack knows and the log does not hold: whose pseudonyms, and what never reached the line. */
 
@@ -64,12 +64,13 @@ describe('whose pseudonym it is', () => {
     expect(rows).toEqual([{ user_ref: refs[0] }]);
   });
 
-  it('is not known of who was refused before the line', async () => {
-    const bob = newBuyer();
+  it('is known of who was turned away before the line, not of who only reads', async () => {
+    const [bob, eve] = [newBuyer(), newBuyer()];
     await call('POST', `/v1/sales/${sale}/reservations`, { as: bob, body: { sku: 'a', quantity: 1 } });
-    await call('GET', `/v1/sales/${sale}`, { as: bob });
+    await call('GET', `/v1/sales/${sale}`, { as: eve });
+    expect(await pseudonymsOf(bob)).toHaveLength(1);
     await new Promise((resolve) => setTimeout(resolve, 1_500));
-    expect(await refsOfUser(reads, bob.user)).toEqual([]);
+    expect(await refsOfUser(reads, eve.user)).toEqual([]);
   });
 });
 
@@ -185,13 +186,17 @@ describe('erasing a user', () => {
     expect((await firstcome(['replay', '--sale', sale])).exitCode).toBe(0);
   });
 
-  it('finds who never stood in a line by the pseudonym that the secret gives', async () => {
+  it('finds who never stood in a line, by command', async () => {
     const requestId = `r-${newKey()}`;
     const fay = newBuyer();
     await call('POST', `/v1/sales/${sale}/reservations`, { as: fay, body: {}, headers: { 'x-request-id': requestId } });
-    const [attempt] = await attemptsBy(requestId);
-    const user = { userId: fay.user, derived: [UserRef.parse(attempt?.user_ref)] };
-    expect(await eraseBuyer(ownerPool, user, { caller: 'owner:tests', requestId })).toMatchObject({ names: 0, attempts: 1 });
+    expect(await attemptsBy(requestId)).toMatchObject([{ user_ref: expect.any(String) as string }]);
+    await pseudonymsOf(fay);
+    const asked = await call('GET', `/v1/audit/attempts?user_id=${fay.user}`, { as: auditor });
+    expect(asked.body.data).toContainEqual(expect.objectContaining({ request_id: requestId }));
+    const command = ['audit', 'erase-user', '--user', fay.user];
+    expect(await firstcome(command)).toMatchObject({ exitCode: 2, answer: { erased: false, names: 1, attempts: 1 } });
+    expect(await firstcome([...command, '--yes'])).toMatchObject({ exitCode: 0, answer: { erased: true, names: 1, attempts: 1 } });
     expect(await attemptsBy(requestId)).toMatchObject([{ user_ref: null }]);
   });
 });

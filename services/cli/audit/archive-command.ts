@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { Command } from 'commander';
+import { trustedKeys } from './trusted-keys.ts';
 import { archiveSales, type ArchiveDependencies, type ArchiveFlags } from './archive-sales.ts';
 
 /** `firstcome audit archive`: puts settled sales where nobody can remove them; `archiveSales` says the exit codes. */
@@ -13,6 +14,12 @@ export function archiveCommand(dependencies: ArchiveDependencies): Command {
     .option('--trust-included-keys', 'let the keys of the system itself count')
     .option('--scratch <folder>', 'where an export is written before it is sent', tmpdir())
     .action(async (flags: ArchiveFlags) => {
+      const given = trustedKeys(flags.key, []);
+      if (given.kind === 'refused') {
+        dependencies.tell(given.why);
+        process.exitCode = 2;
+        return;
+      }
       process.exitCode = await archiveSales(flags, dependencies);
     });
 }

@@ -4,7 +4,7 @@ import type { EpochMs, SaleId } from '#schemas/ids.ts';
 import { RETENTION_YEARS_DEFAULT } from '#schemas/terms.ts';
 import { localFile, yearsLater, type Archive, type ArchivedFile, type LocalFile } from '#shared/archive/archive.ts';
 import type { EvidenceStart, Verdict } from '#shared/evidence/evidence.ts';
-import { RetryableFault } from '#shared/faults/faults.ts';
+import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { SettledSale } from '#shared/ledger/read/settled-sales.ts';
 
 /** A verified export, as far as archiving wants to know it. */
@@ -41,7 +41,7 @@ export function archiveKey({ saleId, head }: Pick<SettledSale, 'saleId' | 'head'
   return `${saleId}/${head}.tar`;
 }
 
-/** Throws the faults of the archive, the ledger and the line; see `Archive`. */
+/** Throws the faults of the archive, and those of ledger and line that pass; see `Archive`. */
 export async function archiveSale(sale: SettledSale, ports: ArchiveSalePorts): Promise<SaleArchived> {
   const { archive } = ports;
   const { saleId } = sale;
@@ -56,7 +56,8 @@ export async function archiveSale(sale: SettledSale, ports: ArchiveSalePorts): P
 
   const path = join(ports.scratch, `${saleId}.tar`);
   try {
-    await ports.exportTo(saleId, path);
+    const unfit = await unfitToExport(saleId, path, ports);
+    if (unfit !== null) return { outcome: 'wrong', saleId, key, why: unfit };
     // Taken before it is verified: `put` stores these bytes and no others.
     const source = await localFile(path);
     const { verdict, start } = await ports.verifyExport(path);
@@ -85,6 +86,17 @@ export async function archiveSale(sale: SettledSale, ports: ArchiveSalePorts): P
   }
 }
 
+/** Why the sale cannot be exported, which is its own affair: those behind it go on. null: it was. */
+async function unfitToExport(saleId: SaleId, path: string, { exportTo }: ArchiveSalePorts): Promise<string | null> {
+  try {
+    await exportTo(saleId, path);
+    return null;
+  } catch (error) {
+    if (!(error instanceof TerminalFault)) throw error;
+    return `${saleId} cannot be exported: ${error.message}. Run \`firstcome audit verify --sale ${saleId}\`.`;
+  }
+}
+
 /** Stores keep whole seconds; a second too long is not a promise broken. */
 const wholeSeconds = (ms: EpochMs): EpochMs => (Math.ceil(ms / 1_000) * 1_000) as EpochMs;
 
@@ -101,7 +113,7 @@ function notHeld(found: ArchivedFile, until: EpochMs, place: string, key: string
   if (found.heldBy === 'governance' || found.heldBy === 'nothing') {
     const held =
       found.heldBy === 'nothing'
-        ? 'is not held at all, or this account may not read its retention (s3:GetObjectRetention)'
+        ? 'is not held at all, or nothing tells until when (in a directory the .json beside it, in S3 the right s3:GetObjectRetention)'
         : 'is held in governance mode';
     return `${key} in ${place} ${held}: put the object's retention to compliance until ${day(until)}, and find out who stored it so.`;
   }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SaleId } from '#schemas/ids.ts';
 import type { Archive } from '#shared/archive/archive.ts';
-import { archiveUrlForms } from '#shared/archive/archive-url.ts';
+import { archiveUrlForms, parseArchiveUrl } from '#shared/archive/archive-url.ts';
 import { VERDICT_EXIT_CODES, VERDICTS } from '#shared/evidence/evidence.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { SettledSale, SettledSales } from '#shared/ledger/read/settled-sales.ts';
@@ -65,7 +65,18 @@ export async function archiveSales(flags: ArchiveFlags, dependencies: ArchiveDep
 function misuseOf({ sale, settled }: ArchiveFlags, url: string | undefined): string | null {
   if ((sale === undefined) === (settled !== true)) return 'Give either --sale ID or --settled: see `firstcome audit archive --help`.';
   if (sale !== undefined && !SaleId.safeParse(sale).success) return `${sale} is no sale: see \`firstcome sale list\`.`;
-  return url === undefined ? `Say where the archive is: set ARCHIVE_URL or give --to, ${archiveUrlForms}.` : null;
+  if (url !== undefined) return misfitOf(url);
+  return `Say where the archive is: set ARCHIVE_URL or give --to, ${archiveUrlForms}.`;
+}
+
+function misfitOf(url: string): string | null {
+  try {
+    parseArchiveUrl(url);
+    return null;
+  } catch (error) {
+    if (error instanceof TerminalFault) return error.message;
+    throw error;
+  }
 }
 
 /** An exit code: there is no such sale to archive, and that has been told. */
@@ -73,8 +84,9 @@ async function archiveAll(flags: ArchiveFlags, url: string, dependencies: Archiv
   const { tell } = dependencies;
   const archive = await dependencies.openArchive(url);
   const { sales, close } = dependencies.openSales();
-  const scratch = await mkdtemp(join(flags.scratch, 'firstcome-archive-'));
+  let scratch: string | null = null;
   try {
+    scratch = await scratchIn(flags.scratch);
     const wanted = flags.sale === undefined ? sales.all() : await oneSale(SaleId.parse(flags.sale), sales, tell);
     if (typeof wanted === 'number') return wanted;
     await archive.check();
@@ -88,12 +100,22 @@ async function archiveAll(flags: ArchiveFlags, url: string, dependencies: Archiv
     }
     return archived;
   } finally {
-    await Promise.all([close(), rm(scratch, { recursive: true, force: true })]);
+    await Promise.all([close(), scratch === null ? null : rm(scratch, { recursive: true, force: true })]);
     archive.close();
   }
 }
 
-async function oneSale(saleId: SaleId, sales: SettledSales, tell: (line: string) => void): Promise<readonly SettledSale[] | number> {
+async function scratchIn(folder: string): Promise<string> {
+  try {
+    return await mkdtemp(join(folder, 'firstcome-archive-'));
+  } catch (error) {
+    throw new TerminalFault('scratch_unusable', `${folder} cannot be written to (${String(error)}): give a folder with --scratch`, {
+      cause: error,
+    });
+  }
+}
+
+async function oneSale(saleId: SaleId, sales: SettledSales, tell: (line: string) => void): Promise<readonly SettledSale[] | 1> {
   const sale = await sales.byId(saleId);
   if (typeof sale === 'object') return [sale];
   tell(
@@ -101,7 +123,7 @@ async function oneSale(saleId: SaleId, sales: SettledSales, tell: (line: string)
       ? `The ledger knows no sale ${saleId} of which anything is decided: see \`firstcome sale list\`.`
       : `Sale ${saleId} is not settled: it is open, or a hold, a payment or a refund of it is not over. Close it, wait for those (\`firstcome sale report ${saleId}\` lists them), then run this again.`,
   );
-  return sale === 'unknown' ? 2 : 1;
+  return 1;
 }
 
 function lineOf(one: SaleArchived): string {

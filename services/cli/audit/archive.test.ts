@@ -7,7 +7,7 @@ import type { SaleTerms } from '#schemas/terms.ts';
 import type { Archive, ArchivedFile } from '#shared/archive/archive.ts';
 import { createDirectoryArchive } from '#shared/archive/directory-archive.ts';
 import type { Verdict, VerdictName } from '#shared/evidence/evidence.ts';
-import { RetryableFault } from '#shared/faults/faults.ts';
+import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import type { SettledSale } from '#shared/ledger/read/settled-sales.ts';
 import { archiveSale, type ArchiveSalePorts } from './archive-sale.ts';
 import { archiveSales, type ArchiveDependencies, type ArchiveFlags, type ArchiveTrust } from './archive-sales.ts';
@@ -37,6 +37,8 @@ interface Told {
   readonly head?: string;
   readonly settled?: boolean;
   readonly years?: number;
+  /** The log cannot even be written to a file. */
+  readonly incomplete?: true;
 }
 const verified = (one: SettledSale, { verdict = 'verified', head = one.head, settled = true, years }: Told = {}) => ({
   verdict: verdictOf(verdict),
@@ -155,7 +157,10 @@ describe('firstcome audit archive', () => {
       },
       close: () => Promise.resolve(),
     }),
-    exportTo: (saleId, path) => writeFile(path, saleId),
+    exportTo: (saleId, path) =>
+      told[saleId]?.incomplete === true
+        ? Promise.reject(new TerminalFault('export_incomplete', 'the log has 2 events where 3 are said to be'))
+        : writeFile(path, saleId),
     verifyExport: (path, trust) => {
       trusted = trust;
       const one = sales.find(({ saleId }) => saleId === readFileSync(path, 'utf8'))!;
@@ -189,6 +194,7 @@ describe('firstcome audit archive', () => {
     ['an export does not verify: the others are archived, the code is the verdict', { sale_a: { verdict: 'unverifiable' } }, 13],
     ['two do not: the graver verdict counts', { sale_a: { verdict: 'truncated' }, sale_b: { verdict: 'forked' } }, 12],
     ['one is of another state', { sale_b: { settled: false } }, 1],
+    ['one cannot be exported', { sale_a: { incomplete: true } }, 1],
     ['one does not verify and another is wrong', { sale_a: { verdict: 'tampered' }, sale_b: { settled: false } }, 10],
   ])('where %s', async (_what, exported, code) => {
     told = exported;
@@ -201,7 +207,7 @@ describe('firstcome audit archive', () => {
     ['no sale', {}, 2, 'either --sale ID or --settled'],
     ['both', { sale: 'sale_a', settled: true }, 2, 'either --sale ID or --settled'],
     ['no id', { sale: 'a b' }, 2, 'is no sale'],
-    ['a sale nobody knows', { sale: 'sale_x' }, 2, 'knows no sale sale_x'],
+    ['a sale nobody knows', { sale: 'sale_x' }, 1, 'knows no sale sale_x'],
     ['a sale that goes on', { sale: 'sale_open' }, 1, 'is not settled'],
   ])('asked for %s it says what to do', async (_what, flags, code, why) => {
     expect(await run(flags)).toBe(code);

@@ -33,7 +33,8 @@ export function auditCommand(surroundings: () => AuditSurroundings, output: () =
   audit.addCommand(
     reportCommand({
       open: async (place) => {
-        const opened = await openPlace(place, true, surroundings);
+        // The figures come from the log; whether the line leads to it is verify's business.
+        const opened = await openPlace(place, false, surroundings);
         if (opened.kind === 'opened') return opened;
         return opened.kind === 'missing' ? opened.why : opened.fault.why;
       },

@@ -16,8 +16,8 @@ export interface EraseUserSurroundings {
 const connectionsMax = 1;
 
 /**
- * `firstcome audit erase-user`: takes a user's name from his pseudonyms, and his
- * pseudonym, addresses and devices from the attempts. Exit code 2 without `--yes`, which
+ * `firstcome audit erase-user`: takes a user's name from his pseudonyms, and from the attempts made under them
+ * pseudonym, address and device. Exit code 2 without `--yes`, which
  * shows what would be erased and changes nothing.
  */
 export function eraseUserCommand(surroundings: () => EraseUserSurroundings, output: () => Output, tell: (line: string) => void): Command {
@@ -36,7 +36,12 @@ export function eraseUserCommand(surroundings: () => EraseUserSurroundings, outp
         } else {
           const found = await tracesOf(owner, buyer);
           print(output(), { erased: false, ...found }, () => foundText(found));
-          tell('Nothing was erased: add --yes to do it. There is no way back.');
+          const nothing = Object.values(found).every((count) => count === 0);
+          tell(
+            nothing
+              ? `Nothing is kept of a user ${user}: look whether the id is written as the tokens have it.`
+              : 'Nothing was erased: add --yes to do it. There is no way back.',
+          );
           process.exitCode = 2;
         }
       } finally {

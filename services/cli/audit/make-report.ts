@@ -57,7 +57,13 @@ export async function makeReport({ path, sale, out }: ReportRequest, dependencie
     if (out !== undefined) {
       // What draws is loaded for a page only: it takes longer than most reports.
       const [{ drawPlots }, { reportPage }] = await Promise.all([import('./report-plots.ts'), import('./report-page.ts')]);
-      await writeFile(out, reportPage(report, drawPlots(curves)));
+      try {
+        await writeFile(out, reportPage(report, drawPlots(curves)));
+      } catch (error) {
+        print(output(), reportJson(report), () => reportText(report));
+        tell(`No page was written: ${(error as Error).message}. Give --out a file in a folder that is there.`);
+        return 1;
+      }
       tell(`page written to ${out}`);
     }
     print(output(), reportJson(report), () => reportText(report));

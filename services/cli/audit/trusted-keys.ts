@@ -1,6 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
 import type { EvidenceKey } from '#shared/evidence/evidence.ts';
 import { parseVerifierKey, type VerifierKey } from '#shared/proof/note.ts';
+
+/** As `GET /v1/audit/keys` answers. */
+const KeyList = z.object({ keys: z.array(z.object({ vkey: z.string() })) });
 
 export type TrustedKeys =
   { readonly kind: 'keys'; readonly keys: readonly VerifierKey[] } | { readonly kind: 'refused'; readonly why: string };
@@ -35,14 +39,18 @@ const keyOf = (vkey: string): VerifierKey | null => parseVerifierKey(vkey.trim()
 /** A text says what is wrong with the file. */
 function vkeysIn(file: string): readonly string[] | string {
   if (!existsSync(file)) return `${file} is neither a public key nor a file: give name+0123abcd+base64, or a file of such lines.`;
-  const text = readFileSync(file, 'utf8').trim();
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    return `${file} cannot be read (${(error as Error).message}): give a public key, or a file of them.`;
+  }
   if (!text.startsWith('{')) {
     const lines = text.split('\n').filter((line) => line.trim() !== '');
     return lines.length === 0 ? `${file} is empty: it must hold a public key.` : lines;
   }
   try {
-    const { keys } = JSON.parse(text) as { keys: readonly { vkey: string }[] };
-    return keys.map(({ vkey }) => vkey);
+    return KeyList.parse(JSON.parse(text)).keys.map(({ vkey }) => vkey);
   } catch {
     return `${file} is JSON and not {"keys": [{"name", "vkey"}]}: give what GET /v1/audit/keys answers.`;
   }

@@ -17,8 +17,6 @@ interface Flags {
   readonly replay: boolean;
 }
 
-/** A command that was called wrongly. */
-const USAGE_EXIT_CODE = 2;
 const several = (one: string, all: string[]): string[] => [...all, one];
 
 /** `firstcome audit verify`: whether a sale's log is what was decided and what was signed. */
@@ -33,7 +31,6 @@ export function verifyCommand(surroundings: () => EvidenceSurroundings, output: 
     .option('--checkpoint <file>', 'a checkpoint you kept, or a receipt; may be repeated', several, [])
     .option('--trust-included-keys', 'let the keys that come with the evidence count: whoever altered it could have put them there')
     .option('--no-replay', 'do not decide again from the line: form, chain, tree and signatures only')
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_EXIT_CODE))
     .action(async (path: string | undefined, flags: Flags, command: Command) => {
       const place = placeOf(path, flags.sale);
       if (place === null) return command.error('error: give either the path of an export or --sale ID');

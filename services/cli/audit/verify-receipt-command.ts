@@ -6,9 +6,6 @@ import { print, type Output } from '../output.ts';
 import { formatNumber, pairs } from '../table.ts';
 import { trustedKeys } from './trusted-keys.ts';
 
-/** A command that was called wrongly. */
-const USAGE_EXIT_CODE = 2;
-
 /** `firstcome audit verify-receipt`: offline, what a buyer's receipt proves. */
 export function verifyReceiptCommand(output: () => Output): Command {
   return new Command('verify-receipt')
@@ -20,7 +17,6 @@ export function verifyReceiptCommand(output: () => Output): Command {
       (one: string, all: string[]) => [...all, one],
       [],
     )
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_EXIT_CODE))
     .action((file: string, { key }: { key: string[] }, command: Command) => {
       const trusted = trustedKeys(key, []);
       if (trusted.kind === 'refused') return command.error(`error: ${trusted.why}`);
@@ -46,7 +42,8 @@ function parsed(text: string): unknown {
   }
 }
 
-function receiptJson(verified: VerifiedReceipt): object {
+/** As it is printed with --json. */
+export function receiptJson(verified: VerifiedReceipt): object {
   if (verified.kind === 'refused') return { verdict: verified.verdict, code: verified.fault, why: verified.why };
   const { event, checkpoint } = verified;
   return {

@@ -5,7 +5,7 @@ import { print, type Output } from '../output.ts';
 import type { Surroundings } from '../stack/surroundings.ts';
 import { wholeNumber } from '../whole-number.ts';
 import { rateOfThisMachine, runDemo } from './demo.ts';
-import { demoText } from './demo-result.ts';
+import { demoJson, demoText } from './demo-result.ts';
 import { createProgress } from './progress.ts';
 
 interface DemoFlags {
@@ -39,6 +39,7 @@ export function demoCommand(surroundings: () => Surroundings, output: () => Outp
       if (flags.up) await up({ say: tell });
       const { units, buyers, waitlist, kill } = flags;
       const around = surroundings();
+      if (flags.rate === undefined) tell('finding out how much this machine takes, on a sale of its own ("Warm-up")');
       const rate = flags.rate ?? (await rateOfThisMachine(around));
       const options = {
         units,
@@ -57,7 +58,7 @@ export function demoCommand(surroundings: () => Surroundings, output: () => Outp
         kill: (part) => killService(part, 'SIGKILL'),
         restart: (part) => restartService(part),
       });
-      print(output(), result, () => demoText(result));
+      print(output(), demoJson(result), () => demoText(result));
       if (!result.ok) process.exitCode = 1;
     });
 }

@@ -1,10 +1,11 @@
 import { relative } from 'node:path';
+import { SaleId } from '#schemas/ids.ts';
 import type { LatencySummary } from '#shared/load/latency.ts';
 import type { Availability, Report } from '../sale/sale-calls.ts';
 import { invariantsText } from '../sale/sale-text.ts';
 import { formatNumber, pairs, table } from '../table.ts';
 import type { CrowdTally } from './crowd.ts';
-import type { Proof, ProvenReceipt } from './prove-sale.ts';
+import { type Proof, proofJson, type ProvenReceipt } from './prove-sale.ts';
 import type { Check } from './reconcile.ts';
 import type { Takeover } from './takeover.ts';
 
@@ -42,6 +43,11 @@ export interface DemoResult {
   readonly availability: Availability;
   readonly charges: { readonly captured: number; readonly refunded: number };
   readonly proof: Proof;
+}
+
+/** As it is printed with --json. */
+export function demoJson(result: DemoResult): object {
+  return { ...result, proof: proofJson(SaleId.parse(result.saleId), result.proof) };
 }
 
 /** The reconciliation for people. */
@@ -106,19 +112,29 @@ function heading(text: string): string {
 }
 
 function proofText(saleId: string, { log, receipt, key }: Proof): string {
-  const n = formatNumber;
+  // The stack may not be where the command looks for one by itself.
+  const elsewhere = ['FIRSTCOME_HOME', 'PORT_OFFSET']
+    .filter((name) => process.env[name] !== undefined)
+    .map((name) => `${name}=${process.env[name]} `)
+    .join('');
   return [
-    pairs([
-      ['log', `${n(log.events)} events${log.replayed ? ', each decided again from the line' : ''}, in ${log.seconds.toFixed(1)} s`],
-      ['signed', `${n(log.signedThrough)} events, by ${n(log.checkpoints)} checkpoints`],
-      ['verdict', `${log.verdict.toUpperCase()}${log.verdict === 'verified' ? '' : `: ${log.why}`}`],
-      ...receiptFacts(receipt),
-    ]),
+    pairs([...logFacts(log), ...receiptFacts(receipt)]),
     '',
     'Check it yourself:',
-    `  npx firstcome audit verify --sale ${saleId} --key ${key}`,
+    `  ${elsewhere}npx firstcome audit verify --sale ${saleId} --key ${key}`,
     ...(receipt.kind === 'checked' ? [`  npx firstcome audit verify-receipt ${relative(process.cwd(), receipt.file)} --key ${key}`] : []),
   ].join('\n');
+}
+
+function logFacts(log: Proof['log']): [string, string][] {
+  if (log.kind === 'missing') return [['log', `NOT VERIFIED: ${log.why}`]];
+  const { verdict, why, events, signedThrough, checkpoints, replayed, seconds } = log.verdict;
+  const n = formatNumber;
+  return [
+    ['log', `${n(events)} events${replayed ? ', each decided again from the line' : ''}, in ${seconds.toFixed(1)} s`],
+    ['signed', `${n(signedThrough)} events, by ${n(checkpoints)} checkpoints`],
+    ['verdict', `${verdict.toUpperCase()}${verdict === 'verified' ? '' : `: ${why}`}`],
+  ];
 }
 
 function receiptFacts(receipt: ProvenReceipt): [string, string][] {

@@ -1,20 +1,24 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { SaleId } from '#schemas/ids.ts';
 import { readKeys, verifierKeysOf } from '#shared/audit-keys/key-folder.ts';
 import type { Verdict } from '#shared/evidence/evidence.ts';
+import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
+import { verdictJson } from '#shared/evidence/verdict-json.ts';
 import { verifyEvidence } from '#shared/evidence/verify-evidence.ts';
 import { formatVerifierKey, type VerifierKey } from '#shared/proof/note.ts';
 import { type Receipt, verifyReceipt, type VerifiedReceipt } from '#shared/proof/receipt.ts';
 import { ApiRefusal, type Call } from '../api-client.ts';
 import { openPlace } from '../audit/open-evidence.ts';
+import { receiptJson } from '../audit/verify-receipt-command.ts';
 import type { Surroundings } from '../stack/surroundings.ts';
 
 /** What an auditor finds, and what one buyer has in hand. */
 export interface Proof {
   readonly ok: boolean;
   /** Of the sale's log, every decision made again from the line. */
-  readonly log: Verdict;
+  readonly log: { readonly kind: 'judged'; readonly verdict: Verdict } | { readonly kind: 'missing'; readonly why: string };
   readonly receipt: ProvenReceipt;
   /** The public key that all of it was checked with: the stack's own, not what its API says. */
   readonly key: string;
@@ -50,22 +54,37 @@ const lookEveryMs = 100;
 export async function proveSale({ saleId, events, user, reservationId, onProgress }: ProvenSale, around: Surroundings): Promise<Proof> {
   await untilSigned(saleId, events, around.call);
   const trusted = verifierKeysOf(readKeys(around.keysFolder));
-  const opened = await openPlace({ sale: saleId }, true, () => around);
-  if (opened.kind !== 'opened') throw new ApiRefusal(0, 'not_verified', opened.kind === 'missing' ? opened.why : opened.fault.why);
-  let log: Verdict;
-  try {
-    log = await verifyEvidence(opened.evidence, { trusted, onProgress });
-  } finally {
-    await opened.close();
-  }
+  const log = await judged(saleId, trusted, around, onProgress);
   const receipt = await proveReceipt(user, reservationId, trusted, around);
   const ok =
-    log.verdict === 'verified' &&
+    log.kind === 'judged' &&
+    log.verdict.verdict === 'verified' &&
     receipt.kind === 'checked' &&
     receipt.verified.kind === 'valid' &&
     receipt.forged.kind === 'refused' &&
     receipt.forged.verdict === 'tampered';
   return { ok, log, receipt, key: formatVerifierKey(trusted[0]!) };
+}
+
+async function judged(
+  saleId: string,
+  trusted: readonly VerifierKey[],
+  around: Surroundings,
+  onProgress: ProvenSale['onProgress'],
+): Promise<Proof['log']> {
+  try {
+    const opened = await openPlace({ sale: saleId }, true, () => around);
+    if (opened.kind !== 'opened') return { kind: 'missing', why: opened.kind === 'missing' ? opened.why : opened.fault.why };
+    try {
+      return { kind: 'judged', verdict: await verifyEvidence(opened.evidence, { trusted, onProgress }) };
+    } finally {
+      await opened.close();
+    }
+  } catch (error) {
+    // All else that the demo found is told all the same.
+    if (!(error instanceof RetryableFault || error instanceof TerminalFault)) throw error;
+    return { kind: 'missing', why: error.message };
+  }
 }
 
 /** Gives up silently: the verdict says then what is not signed. */
@@ -106,4 +125,17 @@ function furtherAhead(receipt: Receipt): Receipt {
     .toString()
     .replace(/"offset":(\d+)/, (_, offset: string) => `"offset":${Number(offset) - 1}`);
   return { ...receipt, leaf: Buffer.from(leaf).toString('base64') };
+}
+
+/** As it is printed with --json. */
+export function proofJson(saleId: SaleId, { ok, log, receipt, key }: Proof): object {
+  return {
+    ok,
+    key,
+    log: log.kind === 'judged' ? verdictJson(saleId, log.verdict) : { why: log.why },
+    receipt:
+      receipt.kind === 'missing'
+        ? { why: receipt.why }
+        : { user: receipt.user, file: receipt.file, ...receiptJson(receipt.verified), forged: receiptJson(receipt.forged) },
+  };
 }

@@ -1,4 +1,4 @@
-import type { SaleId, SaleNo } from '#schemas/ids.ts';
+import type { SaleNo } from '#schemas/ids.ts';
 import type { KeyRing } from '#shared/audit-keys/key-folder.ts';
 import { TerminalFault } from '#shared/faults/faults.ts';
 import type { LogStanding, TreeStore } from '#shared/ledger/log/tree-store.ts';
@@ -11,7 +11,7 @@ import { nextSigningStep, refusalOf } from './decide-signing.ts';
 import type { Guard, GuardFiles } from './guard-files.ts';
 import { alteredTiles, brokenLog, forkedLog, shrunkLog, unusableGuard, type LogFault } from './log-fault.ts';
 
-export interface SaleLogPorts {
+export interface FollowedLogPorts {
   readonly store: TreeStore;
   readonly guards: GuardFiles;
   readonly keys: () => KeyRing;
@@ -26,7 +26,7 @@ export interface SaleLogPorts {
 export type Advanced = 'on' | 'there' | 'stale';
 
 /** One sale's log as this process follows it: the right edge of its tree, and what was signed last. */
-export interface SaleLog {
+export interface FollowedLog {
   /** Checks and appends what came since, signs when it is time. After anything it throws, open the log anew. */
   advance(standing: LogStanding): Promise<Advanced>;
   readonly fault: () => LogFault | null;
@@ -38,7 +38,7 @@ const pageEventsMax = 2_000;
 /** Read of one sale before the next one has its turn. */
 const pagesAtOnceMax = 8;
 
-export async function openSaleLog(standing: LogStanding, ports: SaleLogPorts): Promise<SaleLog | LogFault> {
+export async function openFollowedLog(standing: LogStanding, ports: FollowedLogPorts): Promise<FollowedLog | LogFault> {
   const { saleNo, saleId, size } = standing;
   const tile = await ports.store.tiles(saleNo, tilesForOpening(size));
   let tree: TileTree;
@@ -48,16 +48,20 @@ export async function openSaleLog(standing: LogStanding, ports: SaleLogPorts): P
     if (error instanceof TerminalFault) return alteredTiles(saleId, 'tiles_missing');
     throw error;
   }
-  const guard = await guardOf(saleNo, saleId, ports);
+  const guard = await guardOf(standing, ports);
   if (guard !== null && 'code' in guard) return guard;
-  return createSaleLog(tree, { saleId, seq: size, head: standing.treeHead }, guard, ports);
+  return createFollowedLog(tree, { saleId, seq: size, head: standing.treeHead }, guard, ports);
 }
 
 /**
  * What was signed last, by the file and by the ledger; each is told what only the other knows. The ledger's word counts
  * where one of our keys signed it: that is so where the file was lost, or where another copy signed on another machine.
+ * It counts only as a continuation of what the file remembers: another copy may have signed a ledger that was replaced.
  */
-async function guardOf(saleNo: SaleNo, saleId: SaleId, { store, guards, now, log }: SaleLogPorts): Promise<Guard | LogFault | null> {
+async function guardOf(
+  { saleNo, saleId, size }: LogStanding,
+  { store, guards, now, log }: FollowedLogPorts,
+): Promise<Guard | LogFault | null> {
   const read = await guards.read(saleId);
   if (read.kind === 'unreadable') return unusableGuard(saleId, 'guard_unreadable', read.why);
   const ours = read.kind === 'read' ? read.guard : null;
@@ -65,19 +69,41 @@ async function guardOf(saleNo: SaleNo, saleId: SaleId, { store, guards, now, log
   const theirs = kept === null ? null : guards.adopt(saleId, kept.note);
   if (kept !== null && theirs === null)
     log.error({ sale_id: saleId, size: kept.size }, 'the ledger has a checkpoint that none of our keys signed; it does not count');
-  if (theirs !== null && theirs.size > (ours?.size ?? 0)) {
-    log.warn(
-      { sale_id: saleId, size: theirs.size },
-      'what was signed last is taken from the ledger: the file of this sale is behind it or gone',
-    );
-    await guards.write(saleId, theirs);
-    return theirs;
+  if (theirs === null || theirs.size <= (ours?.size ?? 0)) {
+    if (ours !== null && ours.size !== theirs?.size) await store.keepCheckpoint({ saleNo, ...ours, signedAt: now() });
+    return ours;
   }
-  if (ours !== null && ours.size !== theirs?.size) await store.keepCheckpoint({ saleNo, ...ours, signedAt: now() });
-  return ours;
+  // A tree that has not grown so far is compared when it has, by what the file remembers.
+  if (ours !== null && size < ours.size) return ours;
+  if (ours !== null) {
+    const root = await rootStored(saleNo, ours.size, store);
+    if (root === null) return alteredTiles(saleId, 'tiles_missing');
+    if (!root.equals(ours.root)) return forkedLog(saleId, ours.size);
+  }
+  log.warn(
+    { sale_id: saleId, size: theirs.size },
+    'what was signed last is taken from the ledger: the file of this sale is behind it or gone',
+  );
+  try {
+    await guards.write(saleId, theirs);
+  } catch (error) {
+    return unusableGuard(saleId, 'guard_unwritable', String(error));
+  }
+  return theirs;
 }
 
-function createSaleLog(tree: TileTree, from: LogPlace, signed: Guard | null, ports: SaleLogPorts): SaleLog {
+/** The root that the stored tree had at this size; null where a tile is missing. */
+async function rootStored(saleNo: SaleNo, size: number, store: TreeStore): Promise<Buffer | null> {
+  const tile = await store.tiles(saleNo, tilesForRoot(size));
+  try {
+    return rootAt(size, tile);
+  } catch (error) {
+    if (error instanceof TerminalFault) return null;
+    throw error;
+  }
+}
+
+function createFollowedLog(tree: TileTree, from: LogPlace, signed: Guard | null, ports: FollowedLogPorts): FollowedLog {
   const { store, guards, keys, auditOrigin, now, log, observe } = ports;
   const { saleId } = from;
   let place = from;
@@ -88,8 +114,8 @@ function createSaleLog(tree: TileTree, from: LogPlace, signed: Guard | null, por
   let lookedAt = -Infinity;
   let compared = false;
 
-  /** Appends the next events that fit; false where one does not, or the tree stands elsewhere. */
-  async function append(standing: LogStanding): Promise<'appended' | 'broken' | 'elsewhere'> {
+  /** Appends the next events that fit; the fault of the first that does not, or `elsewhere` where the tree stands. */
+  async function append(standing: LogStanding): Promise<'appended' | 'elsewhere' | LogFault> {
     const rows = await store.page(standing.saleNo, place.seq, standing.seq, pageEventsMax);
     const page = checkPage(place, rows);
     if (page.place.seq > place.seq) {
@@ -101,10 +127,7 @@ function createSaleLog(tree: TileTree, from: LogPlace, signed: Guard | null, por
       place = page.place;
     }
     const wrong = page.fault ?? (rows.length === 0 ? { seq: place.seq + 1, code: 'seq_gap' as const } : null);
-    if (wrong === null) return 'appended';
-    fault = brokenLog(saleId, wrong.seq, wrong.code);
-    broken = true;
-    return 'broken';
+    return wrong === null ? 'appended' : brokenLog(saleId, wrong.seq, wrong.code);
   }
 
   async function sign(standing: LogStanding): Promise<void> {
@@ -167,7 +190,12 @@ function createSaleLog(tree: TileTree, from: LogPlace, signed: Guard | null, por
       for (let page = 0; page < pagesAtOnceMax && place.seq < standing.seq; page++) {
         const outcome = await append(standing);
         if (outcome === 'elsewhere') return 'stale';
-        if (outcome === 'broken') return 'there';
+        if (typeof outcome === 'string') continue;
+        broken = true;
+        // What stands before it is as it was, and is signed; unless more was signed before, which is the graver fault's business.
+        if (place.seq > (guard?.size ?? 0)) await sign({ ...standing, seq: place.seq });
+        fault = outcome;
+        return 'there';
       }
       if (place.seq === standing.seq && place.head !== standing.head) {
         fault = brokenLog(saleId, place.seq, 'head_mismatch');

@@ -1,0 +1,71 @@
+import type { Epoch, Partition, SaleId } from '#schemas/ids.ts';
+import { batchStatements, preparations } from '#shared/ledger/batch-statements.ts';
+import type { Copy } from '#shared/ledger/copy-rows.ts';
+import { openPool } from '#shared/ledger/connections.ts';
+import { allocateLine } from '#shared/ledger/lines.ts';
+import { createPipeline } from '#shared/ledger/pipeline.ts';
+import { createWriterLedger } from '#shared/ledger/writer-ledger.ts';
+import { created, nextBatch, opened, scheduled, scriptedSale } from '../tests/integration/batches.ts';
+import { createTestDatabase } from '../tests/integration/databases.ts';
+
+/**
+ * What no writer on this PostgreSQL can be faster than: the rows of reservations, in their tables, by COPY from one
+ * connection, made before the clock starts. No line, no fence, no counters, no thinking. Prints one JSON line.
+ *
+ *   node bench/floor.ts [reservations, default 200000] [reservations a transaction, default 5000]
+ *
+ * Needs a PostgreSQL at TEST_DATABASE_OWNER_URL; makes a database there and drops it.
+ */
+
+const reservations = Number(process.argv[2] ?? 200_000);
+const batchMax = Number(process.argv[3] ?? 5_000);
+const leaseMs = 600_000;
+
+const database = await createTestDatabase();
+const ledger = createWriterLedger({ databaseUrl: database.appUrl });
+const pool = openPool(database.appUrl, 'bench', 1);
+const connection = createPipeline({ connectionString: database.appUrl }, preparations());
+try {
+  const line = await allocateLine(pool, 'bench-floor' as SaleId, 1);
+  if (line === 'no_free_line') throw new Error('the bench needs a line of its own');
+  const epoch = await taken(line.partition);
+  const sale = scriptedSale(line, 'bench-floor');
+  await ledger.commit(nextBatch(sale, epoch, [scheduled([{ sku: 'A', quantity: reservations }], { key: line.saleNo }), opened]));
+  const transactions: Copy[][] = [];
+  for (let made = 0; made < reservations;) {
+    const events = Array.from({ length: Math.min(batchMax, reservations - made) }, () => {
+      made += 1;
+      return created(made, { A: { total: reservations, held: made, sold: 0 } });
+    });
+    transactions.push(batchStatements(nextBatch(sale, epoch, events), leaseMs).filter((statement) => 'messages' in statement));
+  }
+  connection.prepare();
+  const begun = performance.now();
+  // One behind the other without waiting for answers, so that the server never waits for us.
+  const outcomes = await Promise.all(transactions.map((copies) => connection.transact(copies)));
+  const seconds = (performance.now() - begun) / 1_000;
+  if (outcomes.some(({ kind }) => kind !== 'committed')) throw new Error('PostgreSQL refused rows of the floor');
+  const { rows } = await pool.query<{ n: number }>('SELECT count(*)::integer AS n FROM reservations');
+  console.log(
+    JSON.stringify({
+      bench: 'floor',
+      reservations,
+      batch: batchMax,
+      seconds: Number(seconds.toFixed(2)),
+      reservations_per_second: Math.round(reservations / seconds),
+      tables: transactions[0]!.map(({ text }) => /COPY (\w+)/.exec(text)![1]),
+      bytes_a_reservation: Math.round(transactions.flat().reduce((sum, { messages }) => sum + messages.length, 0) / reservations),
+      right: rows[0]!.n === reservations,
+    }),
+  );
+  if (rows[0]!.n !== reservations) process.exitCode = 1;
+} finally {
+  await Promise.all([connection.close(), ledger.close(), pool.end()]);
+  await database.drop();
+}
+
+async function taken(partition: Partition): Promise<Epoch> {
+  const outcome = await ledger.takeOver(partition, 'bench', leaseMs, 'bench');
+  if (outcome.kind !== 'taken') throw new Error(`partition ${partition} is leased to ${outcome.owner}`);
+  return outcome.position.epoch;
+}
