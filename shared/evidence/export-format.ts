@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SALE_STATUSES } from '#schemas/event.ts';
 import { EpochMs, Offset, Partition, SaleId } from '#schemas/ids.ts';
+import { commandBytesMax } from '#shared/line/topics.ts';
 
 /** The files of an export, version 1: docs/AUDIT.md describes them; who changes one here raises the version. */
 
@@ -15,9 +16,25 @@ export type ExportFile = (typeof EXPORT_FILES)[number];
 /** What stands in the place of a payment method's token: no token leaves the system, and no decision depends on one. */
 export const WITHHELD = 'withheld';
 
+/**
+ * What an export's files may have at most; who reads one holds no more of it in memory. A
+ * sale's terms are the longest there are, as they came on the line: canonical form and the
+ * event around them take less than the rest.
+ */
+export const termsBytesMax = commandBytesMax + 1024 * 1024;
+/** Of a line of a .ndjson, bytes without the newline. */
+export const lineBytesMax = commandBytesMax + 1024 * 1024;
+/** A partition that had very many sales names them all, each in some 100 bytes. */
+export const manifestBytesMax = 16 * 1024 * 1024;
+export const keysBytesMax = 1024 * 1024;
+/** Items of a sale, as in `SaleTerms`; other sales in a manifest; keys. Counted before each of too many is looked at. */
+export const termsItemsMax = 10_000;
+export const othersMax = 100_000;
+export const keysMax = 1_000;
+
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 
-export const Manifest = z.object({
+export const Manifest = z.strictObject({
   format: z.literal(EXPORT_FORMAT),
   version: z.literal(EXPORT_VERSION),
   sale_id: SaleId,
@@ -30,22 +47,22 @@ export const Manifest = z.object({
   /** Hash of the last, hex. */
   head: hex32,
   /** Root of the tree over all of them, base64. */
-  root: z.string(),
+  root: z.string().regex(/^[A-Za-z0-9+/]{43}=$/),
   created_at: z.iso.datetime(),
   /** null: the line was no longer kept when the export was made. */
   line: z
-    .object({
+    .strictObject({
       partition: Partition,
       first_offset: Offset,
       /** Milliseconds since 1970. */
       first_at: EpochMs,
       through_offset: Offset,
-      others: z.array(z.object({ sale_id: SaleId, scheduled_offset: Offset })),
+      others: z.array(z.strictObject({ sale_id: SaleId, scheduled_offset: Offset })).max(othersMax),
     })
     .nullable(),
-  files: z.record(z.string(), z.object({ bytes: z.int().min(0), sha256: hex32 })),
+  files: z.partialRecord(z.enum(EXPORT_FILES), z.strictObject({ bytes: z.int().min(0), sha256: hex32 })),
 });
 export type Manifest = z.infer<typeof Manifest>;
 
-export const Keys = z.object({ keys: z.array(z.object({ name: z.string(), vkey: z.string() })) });
-export const CheckpointLine = z.object({ size: z.int().min(0), note: z.string() });
+export const Keys = z.strictObject({ keys: z.array(z.strictObject({ name: z.string(), vkey: z.string() })).max(keysMax) });
+export const CheckpointLine = z.strictObject({ size: z.int().min(0), note: z.string() });

@@ -180,6 +180,11 @@ it.each<[string, Evidence, string]>([
   expect(readdirSync(folder)).toEqual([]);
 });
 
+it('is a folder of the name that was given, with a slash behind it too', async () => {
+  await exportEvidence(evidenceOf(staged), { path: `${join(folder, 'out')}/`, createdAt });
+  expect(readdirSync(folder)).toEqual(['out']);
+});
+
 it('takes the place of nothing', async () => {
   const path = await exported('out');
   cpSync(path, join(folder, 'copy'), { recursive: true });

@@ -1,12 +1,12 @@
 import { isAscii } from 'node:buffer';
 import type { Command } from '#schemas/command.ts';
 import { type EpochMs, epochMsMax, type Offset, type SaleId } from '#schemas/ids.ts';
-import type { ParsedCommand } from '#shared/line/line.ts';
 import { parseCommand } from '#shared/line/parse-command.ts';
+import { commandBytesMax } from '#shared/line/topics.ts';
 import { readUsualReservation } from '#shared/line/usual-reservation.ts';
 import type { SaleRecord } from '#shared/replay/replay-sale.ts';
 import type { EvidenceRecord } from './evidence.ts';
-import { WITHHELD } from './export-format.ts';
+import { termsItemsMax, WITHHELD } from './export-format.ts';
 
 /**
  * A record of the line as a line of `line.ndjson`: `{"o":offset,"t":timestamp}`, with
@@ -91,17 +91,22 @@ function label(line: Buffer, bytes: Buffer): boolean {
   return true;
 }
 
-/** -1 where there is none, or one of too many digits. */
+/** -1 where there is none, or one of too many digits or with a zero before them. */
 function integer(line: Buffer): number {
   const from = at;
   let value = 0;
   for (; at < line.length && at - from <= digitsMax && line[at]! >= ZERO && line[at]! <= NINE; at++) value = value * 10 + line[at]! - ZERO;
-  return at === from || at - from > digitsMax ? -1 : value;
+  const digits = at - from;
+  return digits === 0 || digits > digitsMax || (digits > 1 && line[from] === ZERO) ? -1 : value;
 }
 
 const unreadable = (offset: Offset, why: string): EvidenceRecord => ({ kind: 'unreadable', offset, why });
 
-/** The inverse of `formatRecord`, of one line without its newline. `due` is the offset it has to have where it has none itself. */
+/**
+ * The inverse of `formatRecord`, of one line without its newline: what `formatRecord` would not
+ * have written is unreadable, so that nothing stands in a line that the check does not see.
+ * `due` is the offset it has to have where it has none itself.
+ */
 export function parseRecord(line: Buffer, saleId: SaleId, due: Offset): EvidenceRecord {
   at = 0;
   if (!label(line, OFFSET_LABEL)) return unreadable(due, 'it has no offset');
@@ -111,18 +116,45 @@ export function parseRecord(line: Buffer, saleId: SaleId, due: Offset): Evidence
   if (timestamp < 0 || timestamp > epochMsMax || line.at(-1) !== CLOSING) return unreadable(offset, 'it has no time');
   if (at === line.length - 1) return { kind: 'other_sale', offset, timestamp };
   if (label(line, COMMAND_LABEL)) {
-    // Nearly all are of this kind: no bytes of their own are made for them.
+    // Nearly all are of this kind: no bytes of their own are made for them, and what is read this way was matched to the last character.
     const usual = isAscii(line) ? readUsualReservation(line.toString('latin1', at, line.length - 1)) : null;
-    const parsed: ParsedCommand = usual === null ? parseCommand(line.subarray(at, -1)) : { ok: true, command: usual };
-    if (!parsed.ok) return unreadable(offset, 'its command cannot be read');
-    if (parsed.command.sale_id !== saleId) return unreadable(offset, 'its command is of another sale');
-    return { kind: 'command', offset, timestamp, command: parsed.command };
+    if (usual !== null && usual.reply_to === undefined) {
+      if (usual.sale_id !== saleId) return unreadable(offset, 'its command is of another sale');
+      return { kind: 'command', offset, timestamp, command: usual };
+    }
+    return parseUnusual(line, saleId, offset, timestamp);
   }
   if (!label(line, MALFORMED_LABEL)) return unreadable(offset, 'it is neither a command nor a malformed record');
   const malformed = parseMalformed(line.toString('utf8', at, line.length - 1));
-  return malformed === null
-    ? unreadable(offset, 'what it says of a malformed record cannot be read')
-    : { kind: 'malformed', offset, timestamp, ...malformed };
+  if (malformed === null) return unreadable(offset, 'what it says of a malformed record cannot be read');
+  return asWritten(line, { kind: 'malformed', offset, timestamp, ...malformed });
+}
+
+function parseUnusual(line: Buffer, saleId: SaleId, offset: Offset, timestamp: EpochMs): EvidenceRecord {
+  const command = line.subarray(at, -1);
+  if (command.length > usualBytesMax && !isLong(command)) return unreadable(offset, 'its command is too long');
+  const parsed = parseCommand(command);
+  if (!parsed.ok) return unreadable(offset, 'its command cannot be read');
+  if (parsed.command.sale_id !== saleId) return unreadable(offset, 'its command is of another sale');
+  return asWritten(line, { kind: 'command', offset, timestamp, command: parsed.command });
+}
+
+function asWritten(line: Buffer, record: SaleRecord): EvidenceRecord {
+  return line.equals(Buffer.from(formatRecord(record))) ? record : unreadable(record.offset, 'it is not written as an export writes it');
+}
+
+/** Bytes of a command; only one that schedules a sale is ever longer. */
+const usualBytesMax = 1024 * 1024;
+
+/** Whether what is so long has no more items than a sale: each of too many that is none would be told, at 200 bytes and more. */
+function isLong(command: Buffer): boolean {
+  if (command.length > commandBytesMax) return false;
+  try {
+    const { type, terms } = JSON.parse(command.toString()) as { type?: unknown; terms?: { items?: unknown } | null };
+    return type === 'sale.schedule' && Array.isArray(terms?.items) && terms.items.length <= termsItemsMax;
+  } catch {
+    return false;
+  }
 }
 
 function parseMalformed(text: string): { sha256: string; requestId?: string } | null {

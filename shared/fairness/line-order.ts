@@ -1,3 +1,5 @@
+import { epochMsMax } from '#schemas/ids.ts';
+import { assert } from '#shared/faults/assert.ts';
 import { createColumn } from './rows.ts';
 import { stableOrder } from './stable-order.ts';
 
@@ -52,7 +54,11 @@ export interface LineOrder {
 export function createLineOrder(): LineOrder {
   const acceptedAt = createColumn(Float64Array);
   return {
-    take: acceptedAt.push,
+    take(time) {
+      // Sorting goes over the digits of the largest difference: of what is no time there is no end of them.
+      assert(Number.isInteger(time) && time >= 0 && time <= epochMsMax, 'a request was accepted at a time');
+      acceptedAt.push(time);
+    },
     measure() {
       const times = acceptedAt.values();
       const places = stableOrder(times);
