@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { VERDICT_EXIT_CODES } from '#shared/evidence/evidence.ts';
 import { verifyReceipt, type VerifiedReceipt } from '#shared/proof/receipt.ts';
 import { print, type Output } from '../output.ts';
 import { formatNumber, pairs } from '../table.ts';
 import { trustedKeys } from './trusted-keys.ts';
+
+/** A receipt is a few kilobytes. */
+const receiptBytesMax = 1024 * 1024;
 
 /** `firstcome audit verify-receipt`: offline, what a buyer's receipt proves. */
 export function verifyReceiptCommand(output: () => Output): Command {
@@ -22,7 +25,8 @@ export function verifyReceiptCommand(output: () => Output): Command {
       if (trusted.kind === 'refused') return command.error(`error: ${trusted.why}`);
       let text;
       try {
-        text = readFileSync(file, 'utf8');
+        // What is longer is none, and is not read to say so.
+        text = statSync(file).size > receiptBytesMax ? '' : readFileSync(file, 'utf8');
       } catch {
         return command.error(`error: ${file} cannot be read: give the file that holds the receipt`);
       }
