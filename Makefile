@@ -3,7 +3,7 @@ NODE := node_modules/.bin/node --disable-warning=TimeoutNegativeWarning
 STACK := $(NODE) deploy/local/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo up down status doctor restart test simulate planted-bugs check check-deploy mutation bench
+.PHONY: help bootstrap demo up down status doctor restart test simulate planted-bugs check check-deploy mutation bench bench-check
 
 help:
 	@echo 'make demo          a whole sale on this machine, from a bare checkout to the verified log'
@@ -16,6 +16,7 @@ help:
 	@echo 'make check         types, lint, format, boundaries, dead code, generated files'
 	@echo 'make check-deploy  Dockerfile and compose file'
 	@echo 'make mutation      whether the tests of the core notice each change of it (long; docs/MUTATIONS.md)'
+	@echo 'make bench-check   whether writer and HTTP are as far ahead of a row lock as they were (2 min)'
 	@echo 'make chaos         faults on the real stack (ROUNDS=n FROM=seed ONLY=fault)'
 	@echo 'make simulate SEEDS=1000 FROM=1   runs in memory with everything going wrong; SEED=42: one of them, step by step'
 	@echo 'make planted-bugs  bugs put in on purpose: the simulation must find each'
@@ -38,6 +39,9 @@ demo: up
 
 bench: bootstrap
 	@$(NODE) bench/main.ts
+
+bench-check: bootstrap
+	@$(NODE) bench/check.ts
 
 chaos: bootstrap
 	@$(NODE) tests/chaos/main.ts --rounds "$(ROUNDS)" --from "$(FROM)" --only "$(ONLY)"

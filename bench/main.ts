@@ -6,7 +6,6 @@
  *
  *   node bench/main.ts [--quick] [--only baselines,floor,backlog,http,lone,programs] [--no-page]
  */
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -16,6 +15,7 @@ import { openLayout, stackEnvironment } from '#deploy/local/open.ts';
 import { up } from '#deploy/local/up.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import type { Measured } from './baselines/contender.ts';
+import { base, linesOf } from './bench-stack.ts';
 import { describeMachine, hashMicroseconds } from './machine.ts';
 import { measureLadder, measureLone } from './over-http.ts';
 import { performancePage, type BacklogRun, type BenchResult, type FloorRun } from './performance-page.ts';
@@ -41,45 +41,11 @@ const ladderRates = flags.quick
   : [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000];
 const loneRequests = flags.quick ? 100 : 500;
 const baselineSeconds = flags.quick ? 3 : 8;
-const programSecondsMax = 240;
 /** Programs that stand on their own; each prints lines for people. */
 const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
   ['ledger-batch', []],
   ['memory-of-holds', ['--expose-gc']],
 ];
-
-const base = {
-  ...process.env,
-  FIRSTCOME_HOME: '.local/bench',
-  PORT_OFFSET: '40000',
-  LOG_LEVEL: 'warn',
-  AUTH_MODE: 'dev',
-  OTEL_TRACES_EXPORTER: 'none',
-};
-
-/** What a program printed. Throws where it fails or takes too long. */
-function linesOf(
-  file: string,
-  nodeArgs: readonly string[],
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Promise<string[]> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeArgs, '--disable-warning=TimeoutNegativeWarning', file, ...args], {
-      cwd: layout.root,
-      env: { ...environment, TEST_DATABASE_OWNER_URL: environment['DATABASE_OWNER_URL'] },
-      stdio: ['ignore', 'pipe', 'inherit'],
-      timeout: programSecondsMax * 1_000,
-    });
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (code === 0) resolve(text.trimEnd().split('\n'));
-      else reject(new Error(`${file} ended with ${signal ?? code}:\n${text}`));
-    });
-  });
-}
 
 const { layout } = openLayout(base);
 const loadBefore = loadavg()[0]!;

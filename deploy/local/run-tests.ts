@@ -101,6 +101,8 @@ const steps: readonly (readonly [string, () => Promise<boolean>])[] = [
   ['integration tests', integrationTests],
   // Each fault once, on a stack of its own.
   ['chaos', () => passes(process.execPath, ['tests/chaos/main.ts'])],
+  // Last, with the machine to itself: ratios within one run, far below what was reached.
+  ['bench-check', () => passes(process.execPath, ['bench/check.ts'])],
 ];
 const failed: string[] = [];
 for (const [name, step] of steps) {
