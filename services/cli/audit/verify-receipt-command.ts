@@ -68,6 +68,8 @@ function receiptText(verified: VerifiedReceipt): string {
     ['sale', event.sale_id],
     ['reservation', 'reservation_id' in event ? event.reservation_id : null],
     ['decision', 'reason' in event ? `${event.type}: ${event.reason}` : event.type],
+    ['items', 'items' in event ? (event.items ?? []).map(({ sku, quantity }) => `${formatNumber(quantity)} of ${sku}`).join(', ') : null],
+    ['held until', 'expires_at' in event ? event.expires_at : null],
     ['seq', event.seq],
     ['decided at', event.at],
     ['asked at', 'accepted_at' in event ? event.accepted_at : null],
