@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { build } from 'hdr-histogram-js';
 import { Client } from 'pg';
 import type { Partition, SaleId } from '#schemas/ids.ts';
+import { createLatencyRecorder } from '#shared/load/latency.ts';
 import { createRequestSender } from '#shared/line/produce.ts';
 import { openTileTree } from '#shared/proof/tile-tree.ts';
 import { tilesForInclusion } from '#shared/proof/tiles.ts';
@@ -32,6 +32,7 @@ const logLeaves = 10_000_000;
 const requestRecordsMax = 1_500;
 const waitMsMax = 600_000;
 const verifyRuns = 3;
+const warmUpProofs = 50;
 /** Everything of the process on one core, the collector's and the file system's threads too. */
 const onOneCore = ['taskset', '-c', '0'];
 
@@ -170,19 +171,19 @@ async function timeProofs() {
   try {
     const { pathname, hostname, port } = new URL(`${gateway}/v1/audit/sales/${saleId}/proof/inclusion`);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const latency = build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
+    const latency = createLatencyRecorder();
     let tilesMax = 0;
-    for (let n = 0; n < proofs + 50; n++) {
+    for (let n = 0; n < proofs + warmUpProofs; n++) {
       const seq = 1 + Math.floor(Math.random() * logLeaves);
       const begun = performance.now();
       await get(agent, { hostname, port, path: `${pathname}?seq=${String(seq)}&size=${String(logLeaves)}` });
       // The first ones open connections and compile.
-      if (n >= 50) latency.recordValue(Math.round((performance.now() - begun) * 1_000));
+      if (n >= warmUpProofs) latency.record(performance.now() - begun);
       tilesMax = Math.max(tilesMax, tilesForInclusion(seq - 1, logLeaves).length);
     }
     agent.destroy();
-    const ms = (percentile: number): number => latency.getValueAtPercentile(percentile) / 1_000;
-    return { leaves: logLeaves, asked: proofs, p50_ms: ms(50), p99_ms: ms(99), tiles_max: tilesMax };
+    const { p50Ms, p99Ms } = latency.summary();
+    return { leaves: logLeaves, asked: proofs, p50_ms: p50Ms, p99_ms: p99Ms, tiles_max: tilesMax };
   } finally {
     for (const table of ['log_checkpoints', 'log_tiles', 'log_trees', 'sales', 'sale_terms', 'sale_lines'])
       await owner.query(`DELETE FROM ${table} WHERE sale_no = $1`, [saleNo]);

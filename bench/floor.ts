@@ -1,4 +1,4 @@
-import type { Epoch, Partition, SaleId } from '#schemas/ids.ts';
+import type { SaleId } from '#schemas/ids.ts';
 import { batchStatements, preparations } from '#shared/ledger/batch-statements.ts';
 import type { Copy } from '#shared/ledger/copy-rows.ts';
 import { openPool } from '#shared/ledger/connections.ts';
@@ -7,6 +7,7 @@ import { createPipeline } from '#shared/ledger/pipeline.ts';
 import { createWriterLedger } from '#shared/ledger/writer-ledger.ts';
 import { created, nextBatch, opened, scheduled, scriptedSale } from '../tests/integration/batches.ts';
 import { createTestDatabase } from '../tests/integration/databases.ts';
+import { takeOver } from './take-over.ts';
 
 /**
  * What no writer on this PostgreSQL can be faster than: the rows of reservations, in their tables, by COPY from one
@@ -28,7 +29,7 @@ const connection = createPipeline({ connectionString: database.appUrl }, prepara
 try {
   const line = await allocateLine(pool, 'bench-floor' as SaleId, 1);
   if (line === 'no_free_line') throw new Error('the bench needs a line of its own');
-  const epoch = await taken(line.partition);
+  const epoch = await takeOver(ledger, line.partition, leaseMs);
   const sale = scriptedSale(line, 'bench-floor');
   await ledger.commit(nextBatch(sale, epoch, [scheduled([{ sku: 'A', quantity: reservations }], { key: line.saleNo }), opened]));
   const transactions: Copy[][] = [];
@@ -62,10 +63,4 @@ try {
 } finally {
   await Promise.all([connection.close(), ledger.close(), pool.end()]);
   await database.drop();
-}
-
-async function taken(partition: Partition): Promise<Epoch> {
-  const outcome = await ledger.takeOver(partition, 'bench', leaseMs, 'bench');
-  if (outcome.kind !== 'taken') throw new Error(`partition ${partition} is leased to ${outcome.owner}`);
-  return outcome.position.epoch;
 }

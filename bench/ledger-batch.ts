@@ -1,10 +1,11 @@
 import { Client } from 'pg';
-import type { Epoch, Offset, Partition, SaleId } from '#schemas/ids.ts';
+import type { SaleId } from '#schemas/ids.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { allocateLine } from '#shared/ledger/lines.ts';
 import { createWriterLedger } from '#shared/ledger/writer-ledger.ts';
 import { created, nextBatch, opened, scheduled, scriptedSale } from '../tests/integration/batches.ts';
 import { createTestDatabase } from '../tests/integration/databases.ts';
+import { takeOver } from './take-over.ts';
 
 /**
  * How long a batch of reservations takes in the ledger: the fence, the rows, the
@@ -14,6 +15,7 @@ import { createTestDatabase } from '../tests/integration/databases.ts';
 
 const SIZES = [1, 10, 100, 1_000, 2_000];
 const RESERVATIONS_EACH = 20_000;
+const leaseMs = 60_000;
 
 const database = await createTestDatabase();
 const ledger = createWriterLedger({ databaseUrl: database.appUrl });
@@ -29,7 +31,7 @@ try {
       const saleId = `bench-${inFlightMax}-${size}` as SaleId;
       const line = await allocateLine(pool, saleId, 64);
       if (line === 'no_free_line') throw new Error('the bench needs a line of its own');
-      const epoch = await taken(line.partition);
+      const epoch = await takeOver(ledger, line.partition, leaseMs);
       const sale = scriptedSale(line, saleId);
       await ledger.commit(nextBatch(sale, epoch, [scheduled([{ sku: 'A', quantity: 1_000_000 }], { key: line.saleNo }), opened]));
       const batches = Math.min(500, Math.ceil(RESERVATIONS_EACH / size));
@@ -59,11 +61,4 @@ try {
   await ledger.close();
   await pool.end();
   await database.drop();
-}
-
-async function taken(partition: Partition): Promise<Epoch> {
-  const outcome = await ledger.takeOver(partition, 'bench', 60_000, 'bench');
-  if (outcome.kind !== 'taken') throw new Error(`partition ${partition} is leased to ${outcome.owner}`);
-  if (outcome.position.nextOffset !== (0 as Offset)) throw new Error('the bench needs an empty database');
-  return outcome.position.epoch;
 }

@@ -1,6 +1,4 @@
-import type { SaleNo } from '#schemas/ids.ts';
 import type { KeyRing } from '#shared/audit-keys/key-folder.ts';
-import { TerminalFault } from '#shared/faults/faults.ts';
 import type { LogStanding, TreeStore } from '#shared/ledger/log/tree-store.ts';
 import { originOf, signCheckpoint } from '#shared/proof/checkpoint.ts';
 import { openTileTree, tilesForOpening, type TileTree } from '#shared/proof/tile-tree.ts';
@@ -10,6 +8,7 @@ import { checkPage, type LogPlace } from './check-page.ts';
 import { nextSigningStep, refusalOf } from './decide-signing.ts';
 import type { Guard, GuardFiles } from './guard-files.ts';
 import { alteredTiles, brokenLog, forkedLog, shrunkLog, unusableGuard, type LogFault } from './log-fault.ts';
+import { whereWhole } from './where-whole.ts';
 
 export interface FollowedLogPorts {
   readonly store: TreeStore;
@@ -41,13 +40,8 @@ const pagesAtOnceMax = 8;
 export async function openFollowedLog(standing: LogStanding, ports: FollowedLogPorts): Promise<FollowedLog | LogFault> {
   const { saleNo, saleId, size } = standing;
   const tile = await ports.store.tiles(saleNo, tilesForOpening(size));
-  let tree: TileTree;
-  try {
-    tree = openTileTree(size, tile);
-  } catch (error) {
-    if (error instanceof TerminalFault) return alteredTiles(saleId, 'tiles_missing');
-    throw error;
-  }
+  const tree = whereWhole(() => openTileTree(size, tile));
+  if (tree === null) return alteredTiles(saleId, 'tiles_missing');
   const guard = await guardOf(standing, ports);
   if (guard !== null && 'code' in guard) return guard;
   return createFollowedLog(tree, { saleId, seq: size, head: standing.treeHead }, guard, ports);
@@ -58,7 +52,7 @@ export async function openFollowedLog(standing: LogStanding, ports: FollowedLogP
  * where one of our keys signed it: that is so where the file was lost, or where another copy signed on another machine.
  * It counts only as a continuation of what the file remembers: another copy may have signed a ledger that was replaced.
  */
-async function guardOf(
+export async function guardOf(
   { saleNo, saleId, size }: LogStanding,
   { store, guards, now, log }: FollowedLogPorts,
 ): Promise<Guard | LogFault | null> {
@@ -76,7 +70,8 @@ async function guardOf(
   // A tree that has not grown so far is compared when it has, by what the file remembers.
   if (ours !== null && size < ours.size) return ours;
   if (ours !== null) {
-    const root = await rootStored(saleNo, ours.size, store);
+    const tile = await store.tiles(saleNo, tilesForRoot(ours.size));
+    const root = whereWhole(() => rootAt(ours.size, tile));
     if (root === null) return alteredTiles(saleId, 'tiles_missing');
     if (!root.equals(ours.root)) return forkedLog(saleId, ours.size);
   }
@@ -90,17 +85,6 @@ async function guardOf(
     return unusableGuard(saleId, 'guard_unwritable', String(error));
   }
   return theirs;
-}
-
-/** The root that the stored tree had at this size; null where a tile is missing. */
-async function rootStored(saleNo: SaleNo, size: number, store: TreeStore): Promise<Buffer | null> {
-  const tile = await store.tiles(saleNo, tilesForRoot(size));
-  try {
-    return rootAt(size, tile);
-  } catch (error) {
-    if (error instanceof TerminalFault) return null;
-    throw error;
-  }
 }
 
 function createFollowedLog(tree: TileTree, from: LogPlace, signed: Guard | null, ports: FollowedLogPorts): FollowedLog {
@@ -150,16 +134,12 @@ function createFollowedLog(tree: TileTree, from: LogPlace, signed: Guard | null,
     for (const of of guard === null ? [size] : [guard.size, size])
       for (const id of tilesForRoot(of)) ids.set(`${id.level}/${id.index}`, id);
     const tile = await store.tiles(standing.saleNo, [...ids.values()]);
-    let stored: Buffer;
-    let atGuard: Buffer | null;
-    try {
-      stored = rootAt(size, tile);
-      atGuard = guard === null ? null : rootAt(guard.size, tile);
-    } catch (error) {
-      if (!(error instanceof TerminalFault)) throw error;
+    const roots = whereWhole(() => ({ stored: rootAt(size, tile), atGuard: guard === null ? null : rootAt(guard.size, tile) }));
+    if (roots === null) {
       fault = alteredTiles(saleId, 'tiles_missing');
       return;
     }
+    const { stored, atGuard } = roots;
     const refusal = refusalOf({ guard: guard?.root ?? null, atGuard, stored, grown: tree.root() });
     if (refusal !== null) {
       fault = refusal === 'log_forked' ? forkedLog(saleId, guard!.size) : alteredTiles(saleId, refusal);

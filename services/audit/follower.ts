@@ -1,7 +1,7 @@
 import type { SaleId } from '#schemas/ids.ts';
 import { RetryableFault } from '#shared/faults/faults.ts';
 import type { LogStanding } from '#shared/ledger/log/tree-store.ts';
-import { openFollowedLog, type FollowedLog, type FollowedLogPorts } from './followed-log.ts';
+import { guardOf, openFollowedLog, type FollowedLog, type FollowedLogPorts } from './followed-log.ts';
 import { shrunkLog, unusableGuard, type LogFault } from './log-fault.ts';
 
 /**
@@ -132,7 +132,7 @@ export function createFollower(ports: FollowerPorts): Follower {
   async function remember(): Promise<void> {
     if (now() - rememberedAt < rememberEveryMs) return;
     rememberedAt = now();
-    for (const standing of await store.standings(false)) await openFollowedLog(standing, ports);
+    for (const standing of await store.standings(false)) await guardOf(standing, ports);
   }
 
   /** Milliseconds until the next. */

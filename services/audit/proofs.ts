@@ -1,6 +1,5 @@
 import type { EpochMs, SaleNo } from '#schemas/ids.ts';
 import { type KeyRing, verifierKeysOf } from '#shared/audit-keys/key-folder.ts';
-import { TerminalFault } from '#shared/faults/faults.ts';
 import { json, type Outcome } from '#shared/http/answer.ts';
 import { invalid, problem, type Problem } from '#shared/http/problem.ts';
 import { numberAsked } from '#shared/http/query.ts';
@@ -11,6 +10,7 @@ import { consistencyProof, inclusionProof, tilesForConsistency, tilesForInclusio
 import { formatVerifierKey } from '#shared/proof/note.ts';
 import { utcTime } from '#shared/proof/utc.ts';
 import { auditedSale, type AuditedSales } from './sales.ts';
+import { whereWhole } from './where-whole.ts';
 
 /** Of what grows: a proof or a checkpoint for a size that is named never changes. */
 const NEWEST = { 'cache-control': 'public, max-age=1', vary: 'accept' };
@@ -20,16 +20,6 @@ const base64 = (hash: Uint8Array): string => Buffer.from(hash).toString('base64'
 
 export function notYetSigned(): Problem {
   return problem('not_yet_signed', 'no signed checkpoint covers this yet; ask again in a second', { headers: { 'retry-after': '1' } });
-}
-
-/** null where a tile is not there: the tree is being made anew, or it is not whole, which the follower tells the operator. */
-export function madeOf<Proof>(prove: () => Proof): Proof | null {
-  try {
-    return prove();
-  } catch (error) {
-    if (error instanceof TerminalFault) return null;
-    throw error;
-  }
 }
 
 /** Keys, checkpoints and proofs: for everyone, without a token. */
@@ -63,7 +53,7 @@ export function createProofHandlers(log: LogReads, sales: AuditedSales, keys: ()
     if (seq > size) return seq > (await log.seqOf(saleNo)) ? problem('not_found', `the log has no event ${seq} yet`) : notYetSigned();
     const leafIndex = seq - 1;
     const tile = await log.tiles(saleNo, tilesForInclusion(leafIndex, size));
-    const proof = madeOf(() => inclusionProof(leafIndex, size, tile));
+    const proof = whereWhole(() => inclusionProof(leafIndex, size, tile));
     if (proof === null) return notYetSigned();
     const { hashes } = proof;
     return json(200, { leaf_index: leafIndex, tree_size: size, hashes: hashes.map(base64) }, asked === null ? NEWEST : FOREVER);
@@ -79,7 +69,7 @@ export function createProofHandlers(log: LogReads, sales: AuditedSales, keys: ()
     if (asked !== null) await withinTree(saleNo, '/to', to);
     if (from > to) return invalid('/from', `is more than ${to}: the later tree has the earlier one's events and more`);
     const tile = await log.tiles(saleNo, tilesForConsistency(from, to));
-    const proof = madeOf(() => consistencyProof(from, to, tile));
+    const proof = whereWhole(() => consistencyProof(from, to, tile));
     if (proof === null) return notYetSigned();
     const { hashes } = proof;
     return json(200, { from, to, hashes: hashes.map(base64) }, asked === null ? NEWEST : FOREVER);

@@ -5,7 +5,8 @@ import { callerOf, param, type Exchange } from '#shared/http/route.ts';
 import type { LogReads } from '#shared/ledger/log/log-reads.ts';
 import { isUuid } from '#shared/ledger/read/reservations.ts';
 import { inclusionProof, tilesForInclusion } from '#shared/proof/tiles.ts';
-import { madeOf, notYetSigned } from './proofs.ts';
+import { notYetSigned } from './proofs.ts';
+import { whereWhole } from './where-whole.ts';
 
 const PRIVATE = { 'cache-control': 'private, no-store' };
 
@@ -24,7 +25,7 @@ export function createReceiptHandler(log: LogReads): (exchange: Exchange) => Pro
     if (checkpoint === null || checkpoint.size < seq || (await log.treeSize(saleNo)) < checkpoint.size) return notYetSigned();
     const leafIndex = seq - 1;
     const tile = await log.tiles(saleNo, tilesForInclusion(leafIndex, checkpoint.size));
-    const proof = madeOf(() => inclusionProof(leafIndex, checkpoint.size, tile));
+    const proof = whereWhole(() => inclusionProof(leafIndex, checkpoint.size, tile));
     if (proof === null) return notYetSigned();
     return json(
       200,

@@ -21,9 +21,9 @@ const USAGE_EXIT_CODE = 2;
 program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_EXIT_CODE));
 
 /** With the settings of the program, down to the last of its own commands. */
-function settled(command: Command): Command {
+function withSettings(command: Command): Command {
   command.copyInheritedSettings(program);
-  command.commands.forEach(settled);
+  command.commands.forEach(withSettings);
   return command;
 }
 
@@ -58,7 +58,7 @@ try {
   const asked = COMMANDS.filter(({ names }) => name !== undefined && names.includes(name));
   // Without a name that is known the answer is a list of all.
   for (const { load } of asked.length > 0 ? asked : COMMANDS)
-    for (const command of await load(surroundings)) program.addCommand(settled(command));
+    for (const command of await load(surroundings)) program.addCommand(withSettings(command));
   await program.parseAsync();
 } catch (error) {
   // These are made to be read; anything else is a bug and shows where.

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { COMMAND_VERSION } from '#schemas/command.ts';
-import { SALE_STATUSES, type Event, type SaleStatus } from '#schemas/event.ts';
+import { SALE_STATUSES, type Event } from '#schemas/event.ts';
 import { SaleRequest, StockRequest, TransitionRequest } from '#schemas/http.ts';
 import { SaleId, type Fingerprint, type Partition, type RequestKey, type SaleNo } from '#schemas/ids.ts';
 import { fingerprint, requestKey } from '#shared/ids/derive.ts';
@@ -18,6 +18,7 @@ import { validated } from '#shared/http/validate.ts';
 import type { createProgress, LinePlace } from '#shared/ledger/read/progress.ts';
 import type { SaleCards } from '#shared/ledger/read/sale-card.ts';
 import type { SaleReads } from '#shared/ledger/read/sales.ts';
+import { STATUS_AFTER } from '#shared/sale/transitions.ts';
 import { availabilityItem, saleListView, saleView } from './sale-view.ts';
 
 export type AllocatedLine = { readonly saleNo: SaleNo; readonly partition: Partition };
@@ -33,13 +34,6 @@ export interface SalePorts {
 
 const TRANSITIONS = { open: 'sale.open', pause: 'sale.pause', resume: 'sale.resume', close: 'sale.close' } as const;
 export type Transition = keyof typeof TRANSITIONS;
-
-const STATUS_AFTER: Partial<Record<Event['type'], SaleStatus>> = {
-  'sale.opened': 'open',
-  'sale.resumed': 'open',
-  'sale.paused': 'paused',
-  'sale.closed': 'closed',
-};
 
 const NO_SALE = problem('sale_not_found', 'no sale has this id');
 

@@ -19,10 +19,8 @@ export const WITHHELD = 'withheld';
 /**
  * What an export's files may have at most; who reads one holds no more of it in memory. A
  * sale's terms are the longest there are, as they came on the line: canonical form and the
- * event around them take less than the rest.
+ * event around them take less than the rest. Of terms.json, and of a line of a .ndjson, bytes without the newline.
  */
-export const termsBytesMax = commandBytesMax + 1024 * 1024;
-/** Of a line of a .ndjson, bytes without the newline. */
 export const lineBytesMax = commandBytesMax + 1024 * 1024;
 /** A partition that had very many sales names them all, each in some 100 bytes. */
 export const manifestBytesMax = 16 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import type { Command } from '#schemas/command.ts';
 import { type EpochMs, epochMsMax, type Offset, type SaleId } from '#schemas/ids.ts';
-import { parseCommand } from '#shared/line/parse-command.ts';
+import { parseCommand, usualBytesMax } from '#shared/line/parse-command.ts';
 import { commandBytesMax } from '#shared/line/topics.ts';
 import { readUsualReservation } from '#shared/line/usual-reservation.ts';
 import type { SaleRecord } from '#shared/replay/replay-sale.ts';
@@ -142,9 +142,6 @@ function parseUnusual(line: Buffer, saleId: SaleId, offset: Offset, timestamp: E
 function asWritten(line: Buffer, record: SaleRecord): EvidenceRecord {
   return line.equals(Buffer.from(formatRecord(record))) ? record : unreadable(record.offset, 'it is not written as an export writes it');
 }
-
-/** Bytes of a command; only one that schedules a sale is ever longer. */
-const usualBytesMax = 1024 * 1024;
 
 /** Whether what is so long has no more items than a sale: each of too many that is none would be told, at 200 bytes and more. */
 function isLong(command: Buffer): boolean {

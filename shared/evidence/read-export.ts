@@ -17,7 +17,6 @@ import {
   MANIFEST,
   manifestBytesMax,
   othersMax,
-  termsBytesMax,
   termsItemsMax,
 } from './export-format.ts';
 import { type ExportPart, type ExportSource, openExportSource } from './export-source.ts';
@@ -183,7 +182,7 @@ function lengthOf(value: unknown, name: string): number {
 
 /** null where they are none. */
 async function readTerms(part: ExportText): Promise<SaleTerms | null> {
-  const bytes = await wholeOf(part, termsBytesMax);
+  const bytes = await wholeOf(part, lineBytesMax);
   const written = bytes === null ? undefined : parseJson(bytes);
   if (bytes === null || lengthOf(written, 'items') > termsItemsMax) return null;
   const terms = SaleTerms.safeParse(written);

@@ -1,9 +1,10 @@
-import type { EventType, SaleStatus } from '#schemas/event.ts';
+import type { SaleStatus } from '#schemas/event.ts';
 import type { EpochMs } from '#schemas/ids.ts';
 import { canonicalJson } from '#shared/proof/canonical.ts';
 import { createGrowingTree } from '#shared/proof/growing-tree.ts';
 import type { VerifierKey } from '#shared/proof/note.ts';
 import type { SealedEvent } from '#shared/proof/seal.ts';
+import { STATUS_AFTER } from '#shared/sale/transitions.ts';
 import { createEventChecks, diagnose } from './check-event.ts';
 import { decideAgain, type DecidedAgain } from './decided-again.ts';
 import { type CheckedInvariant, type Evidence, type EvidenceEvent, type Verdict, VERDICTS } from './evidence.ts';
@@ -156,7 +157,7 @@ async function readLog(
         seq += 1;
         eventAt = checked.event.at;
         if (signed.signedThrough() === seq - 1) unsignedSince = eventAt;
-        status = STATUS_AFTER[checked.event.type] ?? status;
+        status = STATUS_BY_EVENT[checked.event.type] ?? status;
         log.take(checked.event);
         tree.append(checked.hash);
         if (seq === signed.nextSize()) signed.rootIs(tree.root());
@@ -249,13 +250,7 @@ function* stateFindings({ start }: Evidence, { status }: LogRead, again: Decided
   };
 }
 
-const STATUS_AFTER: Partial<Record<EventType, SaleStatus>> = {
-  'sale.scheduled': 'scheduled',
-  'sale.opened': 'open',
-  'sale.paused': 'paused',
-  'sale.resumed': 'open',
-  'sale.closed': 'closed',
-};
+const STATUS_BY_EVENT: typeof STATUS_AFTER = { 'sale.scheduled': 'scheduled', ...STATUS_AFTER };
 
 /** A log that grows is signed every second, so that a tail older than this is not one that nobody came to sign yet. */
 const unsignedMsMax = 60_000;

@@ -67,10 +67,7 @@ export interface RefusedRequest {
 }
 
 /** Takes note of a refused request and of who made it, where it never reached the line; of one that only reads, where it was throttled. */
-export function createNoteRefused(
-  note: NoteAttempt,
-  noteCaller: (caller: Caller) => void = () => undefined,
-): (refused: RefusedRequest) => void {
+export function createNoteRefused(note: NoteAttempt, noteCaller: (caller: Caller) => void): (refused: RefusedRequest) => void {
   return ({ request, caller, saleId, requestId, receivedAt, code, sentToWait }) => {
     if (request.method === 'POST' ? !NEVER_REACHED_THE_LINE[code] : code !== 'rate_limited') return;
     // An auditor asks for his attempts by his name.

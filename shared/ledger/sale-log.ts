@@ -47,15 +47,15 @@ export interface SaleLog {
   readonly checkpoints: () => AsyncGenerator<LoggedCheckpoint>;
 }
 
-type Asked = <Row extends QueryResultRow>(text: string, values: unknown[]) => Promise<QueryResult<Row>>;
+type Ask = <Row extends QueryResultRow>(text: string, values: unknown[]) => Promise<QueryResult<Row>>;
 
 const pageEventsMax = 500;
 const pageCheckpointsMax = 1_000;
 
 /** null: no such sale, or nothing of it is decided yet. It, its pages and its checkpoints throw RetryableFault while PostgreSQL is away. */
 export async function openSaleLog(connections: Pick<Pool, 'query'>, saleId: SaleId): Promise<SaleLog | null> {
-  const pool: Asked = (text, values) => withLedgerFaults(`reading the log of sale ${saleId}`, () => connections.query(text, values));
-  const { rows } = await pool<{
+  const ask: Ask = (text, values) => withLedgerFaults(`reading the log of sale ${saleId}`, () => connections.query(text, values));
+  const { rows } = await ask<{
     sale_no: number;
     partition: number;
     terms: SaleTerms;
@@ -74,7 +74,7 @@ export async function openSaleLog(connections: Pick<Pool, 'query'>, saleId: Sale
   );
   const row = rows[0];
   if (row === undefined) return null;
-  const firsts = await pool<{ sale_id: string; command_offset: string }>(
+  const firsts = await ask<{ sale_id: string; command_offset: string }>(
     `SELECT sale_id, command_offset FROM sale_lines JOIN events USING (sale_no) WHERE partition = $1 AND events.seq = 1`,
     [row.partition],
   );
@@ -100,14 +100,14 @@ export async function openSaleLog(connections: Pick<Pool, 'query'>, saleId: Sale
             throughOffset: Number(row.last_offset) as Offset,
             others: scheduledAt,
           },
-    pages: () => eventPages(pool, saleNo, throughSeq),
-    checkpoints: () => checkpointsOf(pool, saleNo, Number(row.signed ?? 0)),
+    pages: () => eventPages(ask, saleNo, throughSeq),
+    checkpoints: () => checkpointsOf(ask, saleNo, Number(row.signed ?? 0)),
   };
 }
 
-async function* eventPages(pool: Asked, saleNo: SaleNo, throughSeq: number): AsyncGenerator<readonly LoggedEvent[]> {
+async function* eventPages(ask: Ask, saleNo: SaleNo, throughSeq: number): AsyncGenerator<readonly LoggedEvent[]> {
   for (let after = 0; after < throughSeq;) {
-    const { rows } = await pool<{ seq: string; leaf: Buffer; hash: Buffer }>(
+    const { rows } = await ask<{ seq: string; leaf: Buffer; hash: Buffer }>(
       `SELECT seq, leaf, hash FROM events WHERE sale_no = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`,
       [saleNo, after, throughSeq, pageEventsMax],
     );
@@ -117,9 +117,9 @@ async function* eventPages(pool: Asked, saleNo: SaleNo, throughSeq: number): Asy
   }
 }
 
-async function* checkpointsOf(pool: Asked, saleNo: SaleNo, throughSize: number): AsyncGenerator<LoggedCheckpoint> {
+async function* checkpointsOf(ask: Ask, saleNo: SaleNo, throughSize: number): AsyncGenerator<LoggedCheckpoint> {
   for (let after = 0; after < throughSize;) {
-    const { rows } = await pool<{ size: string; note: string }>(
+    const { rows } = await ask<{ size: string; note: string }>(
       `SELECT size, note FROM log_checkpoints WHERE sale_no = $1 AND size > $2 AND size <= $3 ORDER BY size LIMIT $4`,
       [saleNo, after, throughSize, pageCheckpointsMax],
     );

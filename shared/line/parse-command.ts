@@ -7,8 +7,8 @@ import type { ParsedCommand } from './line.ts';
 import { commandBytesMax } from './topics.ts';
 import { readUsualReservation } from './usual-reservation.ts';
 
-/** Only a sale's terms are ever larger. */
-const usualBytesMax = 1024 * 1024;
+/** Of a command; only one that schedules a sale is ever larger. */
+export const usualBytesMax = 1024 * 1024;
 
 const requestIdOf = z.object({ request_id: keptText(200) });
 

@@ -174,6 +174,11 @@ const paused = { event: 'sale.paused', to: 'paused' } as const;
 const resumed = { event: 'sale.resumed', to: 'open' } as const;
 const closed = { event: 'sale.closed', to: 'closed' } as const;
 
+/** The status that an operator's request leads to, by the event that grants it. */
+export const STATUS_AFTER: Partial<Record<EventType, SaleStatus>> = Object.fromEntries(
+  [opened, paused, resumed, closed].map(({ event, to }) => [event, to]),
+);
+
 /** Asking for the state it is in is granted again and changes nothing. */
 export const SALE_TRANSITIONS = {
   scheduled: { 'sale.open': opened, 'sale.pause': 'invalid_transition', 'sale.resume': 'invalid_transition', 'sale.close': closed },
