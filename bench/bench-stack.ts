@@ -3,11 +3,11 @@ import { openLayout } from '#deploy/local/open.ts';
 
 const programSecondsMax = 240;
 
-/** A stack of its own beside the ordinary one: its data under .local/bench, ports shifted by 40,000. */
+/** A stack of its own beside the ordinary one: its data under .local/bench, ports shifted by 12,000. */
 export const base = {
   ...process.env,
   FIRSTCOME_HOME: '.local/bench',
-  PORT_OFFSET: '40000',
+  PORT_OFFSET: '12000',
   LOG_LEVEL: 'warn',
   AUTH_MODE: 'dev',
   OTEL_TRACES_EXPORTER: 'none',

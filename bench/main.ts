@@ -1,6 +1,6 @@
 /**
  * `make bench`: the measurements side by side, on a stack of its own beside the
- * ordinary one (its data under .local/bench, ports shifted by 40,000), only ever
+ * ordinary one (its data under .local/bench, ports shifted by 12,000), only ever
  * against this machine, and from nothing: the holds of an earlier run would be
  * loaded by its writers and would expire in the middle of it. Writes bench/results/<time>.json and docs/PERFORMANCE.md.
  *

@@ -39,7 +39,7 @@ test.each([
   expect(layoutOf(environment, root)).toMatchObject(expected);
 });
 
-test.each([{ PORT_OFFSET: '60000' }, { PORT_OFFSET: '-1' }, { PORT_OFFSET: 'x' }, { AUTH_MODE: 'none' }, { LINE_PARTITIONS: '0' }])(
+test.each([{ PORT_OFFSET: '23001' }, { PORT_OFFSET: '-1' }, { PORT_OFFSET: 'x' }, { AUTH_MODE: 'none' }, { LINE_PARTITIONS: '0' }])(
   'refused: %j',
   (environment) => {
     expect(() => layoutOf(environment, root)).toThrow(Object.keys(environment)[0]);

@@ -25,6 +25,9 @@ const PORTS = {
 
 export type PortName = keyof typeof PORTS;
 
+/** Keeps every port under 32,768, where Linux begins to hand out ports to clients: one of those would be taken now and then. */
+const portOffsetMax = 23_000;
+
 export interface Layout {
   /** The checkout. */
   readonly root: string;
@@ -45,8 +48,7 @@ export interface Layout {
 
 const schema = z.object({
   FIRSTCOME_HOME: z.string().default('.local').describe('a folder'),
-  // The highest default port plus the offset is still a port.
-  PORT_OFFSET: wholeNumber(0, 55_000).default(0),
+  PORT_OFFSET: wholeNumber(0, portOffsetMax).default(0),
   LINE_PARTITIONS: linePartitions,
   AUTH_MODE: z.enum(['dev', 'jwt']).default('dev').describe('dev or jwt'),
   GATEWAY_LIMIT_LOOPBACK: flag.optional(),
