@@ -13,7 +13,8 @@ import { createLatencyRecorder } from '#shared/load/latency.ts';
 import { createRequestSender } from '#shared/line/produce.ts';
 import { openTileTree } from '#shared/proof/tile-tree.ts';
 import { tilesForInclusion } from '#shared/proof/tiles.ts';
-import { cpuSeconds, peakRssMb, reservation } from './backlog.ts';
+import { cpuSeconds, peakRssMb } from './process-figures.ts';
+import { always, sendReservations } from './reservation-records.ts';
 
 /**
  * What auditing takes, on the stack that runs: how far signing is behind the writer, what exporting and verifying (with
@@ -29,7 +30,6 @@ const { values: options } = parseArgs({
 const commands = Number(options.commands);
 const proofs = Number(options.proofs);
 const logLeaves = 10_000_000;
-const requestRecordsMax = 1_500;
 const waitMsMax = 600_000;
 const verifyRuns = 3;
 const warmUpProofs = 50;
@@ -111,13 +111,7 @@ async function openSale(): Promise<{ id: SaleId; saleNo: number; partition: Part
 
 async function fillLine({ id, partition }: { id: SaleId; partition: Partition }): Promise<void> {
   const sender = createRequestSender({ brokers, topic: 'sale.commands', requestTimeoutMs: 30_000 });
-  const acceptedAt = Date.now();
-  for (let made = 0; made < commands;) {
-    const records = Array.from({ length: Math.min(requestRecordsMax, commands - made) }, () => ({
-      value: reservation(id, made++, acceptedAt, false),
-    }));
-    await sender.send([{ partition, records }]);
-  }
+  await sendReservations(sender, { partition, saleId: id }, { from: 0, to: commands, asked: always('lamp'), replies: false });
   await sender.close();
 }
 

@@ -1,31 +1,36 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { Command } from '#schemas/command.ts';
-import type { EpochMs, Fingerprint, Partition, RequestKey, SaleId, Sku } from '#schemas/ids.ts';
+import type { Partition, SaleId } from '#schemas/ids.ts';
 import { allocateLine } from '#shared/ledger/lines.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { encodeCommand } from '#shared/line/encode.ts';
 import { createRequestSender } from '#shared/line/produce.ts';
 import { deleteTopic, ensureTopic } from '#shared/line/topics.ts';
 import { createTestDatabase } from '../tests/integration/databases.ts';
+import { type Asked, schedule, type SaleOfItems, sendReservations } from './reservation-records.ts';
 
 /**
- * A sale of its own on the local servers, with a database and topics of its own, so
- * that a running stack is neither needed nor disturbed: its line is filled with
- * reservations, and writers are started that decide it.
+ * Sales of their own on the local servers, each on a line of its own, with a database
+ * and topics of their own, so that a running stack is neither needed nor disturbed:
+ * the lines are filled with reservations, and writers are started that decide them.
  */
 export interface Backlog {
   readonly tag: string;
   readonly observer: Client;
-  /** Puts so many further reservations on the line, each of another user, one unit each. */
-  readonly reserve: (count: number) => Promise<void>;
+  /** Puts so many further reservations on the line of the sale (the first, if none is named), each of another user. */
+  readonly reserve: (count: number, asked: Asked, sale?: number) => Promise<void>;
+  /** One that decides all of the lines. */
   readonly startWriter: (options?: WriterOptions) => ChildProcess;
-  /** How the partition's row stands; times are the database's clock. */
-  readonly row: () => Promise<PartitionRow>;
+  /** How the line of a sale (the first, if none is named) stands. */
+  readonly row: (sale?: number) => Promise<LineRow>;
+  /** How far the writers are, all lines together. */
+  readonly progress: () => Promise<Progress>;
+  /** What a query counts: the number in the only row's only column. */
+  readonly count: (query: string) => Promise<number>;
   /** Ends the writers and drops what was made. */
   readonly close: () => Promise<void>;
 }
@@ -36,7 +41,8 @@ export interface WriterOptions {
   readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
 }
 
-export interface PartitionRow {
+/** Times are the database's clock. */
+export interface LineRow {
   readonly nextOffset: number;
   /** Begins with the instance's name. */
   readonly owner: string;
@@ -44,27 +50,41 @@ export interface PartitionRow {
   readonly nowMs: number;
 }
 
-const SKU = 'lamp' as Sku;
-const requestRecordsMax = 1_500;
+export interface Progress {
+  /** Reservations; the record that makes each sale is none. */
+  readonly decided: number;
+  readonly nowMs: number;
+}
 
-export async function openBacklog({ stock, replies }: { readonly stock: number; readonly replies: boolean }): Promise<Backlog> {
+/** The record that makes the sale stands before its reservations. */
+export const recordsBefore = 1;
+const waitMsMax = 600_000;
+
+export async function openBacklog({
+  sales,
+  replies,
+}: {
+  readonly sales: readonly SaleOfItems[];
+  readonly replies: boolean;
+}): Promise<Backlog> {
   const brokers = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9192').split(',');
   const redisUrl = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6390';
   const tag = randomBytes(4).toString('hex');
   const topics = { commands: `bench-${tag}.commands`, events: `bench-${tag}.events` };
-  const saleId = `bench-${tag}` as SaleId;
+  const partitions = sales.length;
   const database = await createTestDatabase();
   const pool = openPool(database.appUrl, 'bench', 1);
   const observer = new Client({ connectionString: database.ownerUrl });
   const sender = createRequestSender({ brokers, topic: topics.commands, requestTimeoutMs: 30_000 });
   const writers = new Set<ChildProcess>();
-  let made = 0;
+  const lines: { readonly saleId: SaleId; readonly partition: Partition; made: number }[] = [];
   let started = 0;
 
   const close = async (): Promise<void> => {
     for (const writer of writers) {
       const ended = once(writer, 'exit');
       writer.kill('SIGTERM');
+      writer.kill('SIGCONT');
       await ended;
     }
     await Promise.allSettled([sender.close(), pool.end(), observer.end()]);
@@ -72,14 +92,16 @@ export async function openBacklog({ stock, replies }: { readonly stock: number; 
     await database.drop();
   };
 
-  let partition: Partition;
   try {
     await observer.connect();
-    for (const topic of Object.values(topics)) await ensureTopic({ brokers, topic, partitions: 1 });
-    const line = await allocateLine(pool, saleId, 1);
-    if (line === 'no_free_line') throw new Error('a new database has a free line');
-    partition = line.partition;
-    await sender.send([{ partition, records: [{ value: encodeCommand(schedule(saleId, stock)) }] }]);
+    for (const topic of Object.values(topics)) await ensureTopic({ brokers, topic, partitions });
+    for (const [index, terms] of sales.entries()) {
+      const saleId = `bench-${tag}-${String(index)}` as SaleId;
+      const line = await allocateLine(pool, saleId, partitions);
+      if (line === 'no_free_line') throw new Error('a new database has a free line');
+      lines.push({ saleId, partition: line.partition, made: 0 });
+      await sender.send([{ partition: line.partition, records: [{ value: encodeCommand(schedule(saleId, terms)) }] }]);
+    }
   } catch (error) {
     await close();
     throw error;
@@ -89,21 +111,19 @@ export async function openBacklog({ stock, replies }: { readonly stock: number; 
     tag,
     observer,
     close,
-    async reserve(count) {
-      const acceptedAt = Date.now();
-      for (const end = made + count; made < end;) {
-        const records = Array.from({ length: Math.min(requestRecordsMax, end - made) }, () => ({
-          value: reservation(saleId, made++, acceptedAt, replies),
-        }));
-        await sender.send([{ partition, records }]);
-      }
+    async reserve(count, asked, sale = 0) {
+      const line = lines[sale]!;
+      const from = line.made;
+      line.made += count;
+      await sendReservations(sender, line, { from, to: line.made, asked, replies });
     },
     startWriter({ nodeFlags = [], onLog } = {}) {
       const writer = spawn(
         process.execPath,
         ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=32', ...nodeFlags, 'services/writer/main.ts'],
         {
-          stdio: ['ignore', onLog === undefined ? 'inherit' : 'pipe', 'inherit'],
+          // Standard output is for measurements.
+          stdio: ['ignore', onLog === undefined ? 2 : 'pipe', 'inherit'],
           env: {
             ...process.env,
             DATABASE_URL: database.appUrl,
@@ -111,8 +131,8 @@ export async function openBacklog({ stock, replies }: { readonly stock: number; 
             REDIS_URL: redisUrl,
             COMMANDS_TOPIC: topics.commands,
             EVENTS_TOPIC: topics.events,
-            LINE_PARTITIONS: '1',
-            WRITER_PARTITIONS: '0',
+            LINE_PARTITIONS: String(partitions),
+            WRITER_PARTITIONS: [...lines.keys()].join(','),
             HTTP_PORT: '0',
             INSTANCE_ID: `bench-${tag}-${String(++started)}`,
             LOG_LEVEL: onLog === undefined ? 'warn' : 'info',
@@ -133,11 +153,11 @@ export async function openBacklog({ stock, replies }: { readonly stock: number; 
         });
       return writer;
     },
-    async row() {
+    async row(sale = 0) {
       const { rows } = await observer.query<{ next_offset: string; owner: string | null; lease_until_ms: string; now_ms: string }>(
         `SELECT next_offset, owner, extract(epoch FROM lease_until) * 1000 AS lease_until_ms, extract(epoch FROM clock_timestamp()) * 1000 AS now_ms
          FROM partitions WHERE partition = $1`,
-        [partition],
+        [lines[sale]!.partition],
       );
       const [row] = rows;
       return {
@@ -147,66 +167,40 @@ export async function openBacklog({ stock, replies }: { readonly stock: number; 
         nowMs: Number(row?.now_ms ?? 0),
       };
     },
-  };
-}
-
-function schedule(saleId: SaleId, stock: number): Command {
-  return {
-    v: 1,
-    type: 'sale.schedule',
-    sale_id: saleId,
-    request_id: 'bench-schedule',
-    key: '00000000-0000-8000-8000-000000000000' as RequestKey,
-    fingerprint: '0'.repeat(32) as Fingerprint,
-    accepted_at: Date.now() as EpochMs,
-    terms: {
-      name: 'Backlog',
-      starts_at: new Date(Date.now() - 1_000).toISOString(),
-      ends_at: new Date(Date.now() + 86_400_000).toISOString(),
-      items: [{ sku: SKU, name: 'Lamp', unit_price: 1_000, currency: 'EUR', quantity: stock }],
-      per_user_limit: 1,
-      active_holds_per_user: 1,
-      hold_seconds: 3_600,
-      payment_seconds: 3_600,
-      waitlist_limit: 0,
-      late_payment: 'refund',
-      on_payment_failure: 'release',
+    async progress() {
+      const { rows } = await observer.query<{ decided: string; now_ms: string }>(
+        `SELECT coalesce(sum(greatest(next_offset - ${String(recordsBefore)}, 0)), 0) AS decided, extract(epoch FROM clock_timestamp()) * 1000 AS now_ms FROM partitions`,
+      );
+      return { decided: Number(rows[0]!.decided), nowMs: Number(rows[0]!.now_ms) };
+    },
+    async count(query) {
+      const { rows } = await observer.query<[string]>({ text: query, rowMode: 'array' });
+      return Number(rows[0]![0]);
     },
   };
 }
 
-/** Written by hand, as `encodeCommand` would: making the backlog must not take longer than deciding it. */
-export function reservation(saleId: SaleId, n: number, acceptedAt: number, replies: boolean): Buffer {
-  const hex = createHash('sha256')
-    .update(`${saleId}${String(n)}`)
-    .digest('hex');
-  const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-  const user = `${hex.slice(32, 40)}-${hex.slice(40, 44)}-8${hex.slice(45, 48)}-8${hex.slice(49, 52)}-${hex.slice(52)}`;
-  const replyTo = replies ? `,"reply_to":"bench/${String(n)}"` : '';
-  return Buffer.from(
-    `{"v":1,"type":"reservation.create","sale_id":"${saleId}","request_id":"${hex.slice(0, 32)}",` +
-      `"traceparent":"00-${hex.slice(0, 32)}-${hex.slice(32, 48)}-00","fingerprint":"${hex.slice(32)}","accepted_at":${String(acceptedAt)}${replyTo},` +
-      `"reservation_id":"${id}","user":"${user}","items":[{"sku":"${SKU}","quantity":1}],"allow_partial":false,"respond_async":false}`,
-  );
-}
-
-/** Processor time of a process so far; 0 where the system does not tell. */
-export async function cpuSeconds(pid: number | undefined): Promise<number> {
-  try {
-    const stat = await readFile(`/proc/${String(pid)}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return 0;
+/** Waits until so many reservations, all lines together, are decided. */
+export async function untilDecided(backlog: Backlog, count: number, onLook?: (decided: number) => Promise<void>): Promise<Progress> {
+  const giveUpAt = Date.now() + waitMsMax;
+  for (;;) {
+    const progress = await backlog.progress();
+    await onLook?.(progress.decided);
+    if (progress.decided >= count) return progress;
+    if (Date.now() > giveUpAt)
+      throw new Error(`only ${String(progress.decided)} of ${String(count)} were decided in ${String(waitMsMax / 1_000)} s`);
+    await pause(10);
   }
 }
 
-/** Highest resident memory of a process; 0 where the system does not tell. */
-export async function peakRssMb(pid: number | undefined): Promise<number> {
-  try {
-    const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
-    return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024;
-  } catch {
-    return 0;
-  }
+/** How fast they were decided from the first COMMIT that has more than `from` behind it, up to `to`. */
+export async function timeDecisions(
+  backlog: Backlog,
+  { from, to, onLook }: { readonly from: number; readonly to: number; readonly onLook?: ((decided: number) => Promise<void>) | undefined },
+): Promise<{ readonly perSecond: number; readonly decided: number; readonly seconds: number }> {
+  const first = await untilDecided(backlog, from + 1, onLook);
+  const last = await untilDecided(backlog, to, onLook);
+  const decided = last.decided - first.decided;
+  const seconds = (last.nowMs - first.nowMs) / 1_000;
+  return { perSecond: decided / seconds, decided, seconds };
 }

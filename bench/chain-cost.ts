@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
 import { parseArgs, promisify } from 'node:util';
+import { median } from './median.ts';
+import { Measurement } from './measurement.ts';
 
 /**
  * What the chain costs the writer: decisions a second from a backlog, with the chain and with a plain outbox instead
@@ -14,25 +16,14 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const outputBytesMax = 1024 * 1024;
 
-interface Run {
-  readonly decisions_per_second: number;
-  readonly writer_cpu_us: number;
-  readonly ledger_cpu_us: number;
-  readonly right: boolean;
-}
-
-async function run(flags: string): Promise<Run> {
+async function run(flags: string): Promise<Measurement> {
   const args = ['bench/writer-backlog.ts', '--commands', options.commands, `--writer-flags=${flags}`];
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: outputBytesMax });
-  const line = stdout.split('\n').find((one) => one.startsWith('{'));
-  if (line === undefined) throw new Error(`bench/writer-backlog.ts said nothing that can be read:\n${stdout}`);
-  return JSON.parse(line) as Run;
+  return Measurement.parse(JSON.parse(stdout));
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
-const chained: Run[] = [];
-const plain: Run[] = [];
+const chained: Measurement[] = [];
+const plain: Measurement[] = [];
 for (let round = 0; round < rounds; round++) {
   // In turn, and who goes first alternates: a machine that slows down meets both.
   const order = [
@@ -41,11 +32,12 @@ for (let round = 0; round < rounds; round++) {
   ];
   for (const { into, flags } of round % 2 === 0 ? order : order.reverse()) into.push(await run(flags));
   const [a, b] = [chained.at(-1)!, plain.at(-1)!];
-  console.error(`round ${String(round + 1)}: chained ${String(a.decisions_per_second)}/s, plain ${String(b.decisions_per_second)}/s`);
+  console.error(`round ${String(round + 1)}: chained ${String(a.value)}/s, plain ${String(b.value)}/s`);
 }
 
-const ratios = chained.map((one, index) => one.decisions_per_second / plain[index]!.decisions_per_second);
-const cpu = (runs: readonly Run[], part: 'writer_cpu_us' | 'ledger_cpu_us'): number => median(runs.map((one) => one[part]));
+const ratios = chained.map((one, index) => one.value / plain[index]!.value);
+const cpu = (runs: readonly Measurement[], part: 'writer_cpu_us' | 'ledger_cpu_us'): number =>
+  median(runs.map(({ details }) => Number(details[part])));
 const result = {
   bench: 'chain-cost',
   commands: Number(options.commands),

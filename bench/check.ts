@@ -11,8 +11,8 @@ import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { pairs } from '../services/cli/table.ts';
 import type { Measured } from './baselines/contender.ts';
 import { base, linesOf } from './bench-stack.ts';
+import { Measurement } from './measurement.ts';
 import { measureLadder } from './over-http.ts';
-import type { BacklogRun } from './performance-page.ts';
 
 const rowLockSeconds = 4;
 const backlogReservations = 100_000;
@@ -31,17 +31,17 @@ try {
   const only = ['--only', 'row-lock', '--seconds', String(rowLockSeconds)];
   const rowLock = JSON.parse((await linesOf('bench/baselines/main.ts', [], only, environment)).at(-1)!) as Measured;
   const [line] = await linesOf('bench/writer-backlog.ts', [], ['--commands', String(backlogReservations)], environment);
-  const backlog = JSON.parse(line!) as BacklogRun;
+  const backlog = Measurement.parse(JSON.parse(line!));
   const around = surroundingsOf({ ...base, FIRSTCOME_URL: undefined });
   const ladder = await measureLadder(layout.ports.reserve, httpRates, httpSeconds, around, () => undefined);
-  const writer = backlog.decisions_per_second / rowLock.durable_per_second;
+  const writer = backlog.value / rowLock.durable_per_second;
   const http = (ladder.best?.answeredPerSecond ?? 0) / rowLock.durable_per_second;
   say(
     pairs([
       ['row lock', `${rowLock.durable_per_second}/s`],
       [
         'writer',
-        `${backlog.decisions_per_second}/s, ${writer.toFixed(1)} times as many; at least ${writerRatioMin}; counts ${backlog.right ? 'right' : 'WRONG'}`,
+        `${backlog.value}/s, ${writer.toFixed(1)} times as many; at least ${writerRatioMin}; counts ${backlog.right ? 'right' : 'WRONG'}`,
       ],
       [
         'over HTTP',

@@ -1,34 +1,42 @@
 import type { ChildProcess } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { openBacklog, peakRssMb, type PartitionRow } from './backlog.ts';
+import { type LineRow, openBacklog, recordsBefore, untilDecided } from './backlog.ts';
+import { median } from './median.ts';
+import { print } from './measurement.ts';
+import { peakRssMb, rssMb } from './process-figures.ts';
+import { always, skuOf } from './reservation-records.ts';
 
 /**
  * How long a sale with many live holds is without a writer when the one that decides
  * it is killed: under a light load, from SIGKILL to the end of the lease, to the other
  * owner in `partitions`, and to that one's first COMMIT. The holds are decided by the
- * first writer from a backlog; after each round another standby is started and waited for.
+ * first writer from a backlog, whose memory is told too; after each round another standby is
+ * started and waited for. Needs the servers only (`make up ONLY=servers`).
  *
- *   node bench/takeover.ts [--holds 1000000] [--rounds 5] [--rate 500] [--cold] [--json]
+ *   node bench/takeover.ts [--holds 1000000] [--rounds 5] [--rate 500] [--cold] [--quick]
  *     --cold   no writer stands by: one is started when the owner is killed
  */
 
 const { values: options } = parseArgs({
   options: {
-    holds: { type: 'string', default: '1000000' },
-    rounds: { type: 'string', default: '5' },
+    holds: { type: 'string' },
+    rounds: { type: 'string' },
     rate: { type: 'string', default: '500' },
     cold: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
   },
 });
-const holds = Number(options.holds);
-const rounds = Number(options.rounds);
+const holds = Number(options.holds ?? (options.quick ? 50_000 : 1_000_000));
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
+const rate = Number(options.rate);
 const loadEveryMs = 20;
-const loadCount = Math.max(1, Math.round((Number(options.rate) * loadEveryMs) / 1_000));
 const waitMsMax = 600_000;
-const say = (line: string): void => {
-  if (!options.json) console.log(line);
-};
+/** Until the collector has nothing more to give back. */
+const settleMs = 10_000;
+const takeoverSecondsMax = 3;
+const memoryMbMax = 400;
+const say = (line: string): void => console.error(line);
 
 interface Writer {
   readonly process: ChildProcess;
@@ -50,18 +58,21 @@ interface Round {
   readonly loaded: Readonly<Record<string, unknown>> | undefined;
 }
 
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-const backlog = await openBacklog({ stock: 10 * holds, replies: false });
+const asked = always(skuOf(0));
+const backlog = await openBacklog({ sales: [{ stock: [10 * holds], perUser: 1 }], replies: false });
 let started = 0;
 /** By the loads that have ended. */
 let sentBefore = 0;
 try {
   say(`filling the line: ${String(holds)} reservations`);
-  await backlog.reserve(holds);
+  await backlog.reserve(holds, asked);
   const decideBegun = performance.now();
   let owner = start();
-  await until(({ nextOffset }) => nextOffset > holds);
+  await untilDecided(backlog, holds);
   say(`decided in ${((performance.now() - decideBegun) / 1_000).toFixed(1)} s`);
+  await pause(settleMs);
+  const memory = { peakMb: await peakRssMb(owner.process.pid), settledMb: await rssMb(owner.process.pid) };
+  say(`the writer that decided them: ${memory.peakMb.toFixed(0)} MB at most, ${memory.settledMb.toFixed(0)} MB now`);
 
   const told: Round[] = [];
   let standby = options.cold ? undefined : await startStandby();
@@ -75,7 +86,7 @@ try {
     const taken = await until((row) => row.owner.startsWith(`${other.name}@`));
     const decided = await until((row) => row.nextOffset > taken.nextOffset);
     await load.stop();
-    await until(({ nextOffset }) => nextOffset > holds + sentBefore);
+    await untilDecided(backlog, holds + sentBefore);
     const measured = {
       leaseMs: before.leaseUntilMs - killedAt,
       takenMs: taken.nowMs - killedAt,
@@ -91,24 +102,51 @@ try {
     owner = other;
     standby = options.cold ? undefined : await startStandby();
   }
-  const worstMs = Math.max(...told.map(({ decidedMs }) => decidedMs));
-  const result = {
-    bench: 'takeover',
-    holds,
-    warm: !options.cold,
-    rate: Number(options.rate),
-    worst_ms: Math.round(worstMs),
-    rounds: told.map(({ leaseMs, takenMs, decidingMs, decidedMs, loaded }) => ({
-      lease_ms: Math.round(leaseMs),
-      taken_ms: Math.round(takenMs),
-      deciding_ms: Math.round(decidingMs),
-      decided_ms: Math.round(decidedMs),
-      loaded,
-    })),
-    owner_peak_rss_mb: Math.round(await peakRssMb(owner.process.pid)),
+  const all = holds + sentBefore;
+  const counted = {
+    held: await backlog.count('SELECT held FROM items'),
+    live: await backlog.count(`SELECT count(*) FROM reservations WHERE status = 'held'`),
+    events: await backlog.count('SELECT count(*) FROM events'),
+    nextOffset: (await backlog.row()).nextOffset,
   };
-  if (options.json) console.log(JSON.stringify(result));
-  else say(`a sale with ${String(holds)} live holds: first decision within ${ms(worstMs)} of SIGKILL in ${String(rounds)} rounds`);
+  // None lost and none twice, whoever decided it; two events made and opened the sale.
+  const right = counted.held === all && counted.live === all && counted.events === all + 2 && counted.nextOffset === all + recordsBefore;
+  const command = ['node bench/takeover.ts', ...process.argv.slice(2)].join(' ');
+  const sized = `${holds.toLocaleString('en-US')} live holds`;
+  const rounded = (of: (round: Round) => number): number[] => told.map((round) => Math.round(of(round)));
+  const decidedMs = rounded((round) => round.decidedMs);
+  print({
+    id: 'P6',
+    what: `first decision after SIGKILL, ${sized}${options.cold ? ', nobody standing by' : ''}`,
+    value: Number((median(decidedMs) / 1_000).toFixed(2)),
+    unit: 's',
+    ...(options.cold ? {} : { target: { bound: 'at most', value: takeoverSecondsMax } }),
+    right,
+    details: {
+      rounds,
+      requests_per_s: rate,
+      worst_s: Math.max(...decidedMs) / 1_000,
+      decided_ms: decidedMs.join(', '),
+      lease_left_ms: rounded((round) => round.leaseMs).join(', '),
+      taken_ms: rounded((round) => round.takenMs).join(', '),
+      decisions: all,
+    },
+    command,
+  });
+  const memoryOf = (when: string, value: number): void =>
+    print({
+      id: 'P7',
+      what: `memory of the writer, ${sized}, ${when}`,
+      value: Math.round(value),
+      unit: 'MB',
+      target: { bound: 'at most', value: memoryMbMax },
+      right,
+      details: { holds },
+      command,
+    });
+  memoryOf('at most', memory.peakMb);
+  memoryOf('settled', memory.settledMb);
+  if (!right) say(`COUNTS WRONG: ${JSON.stringify(counted)} of ${String(all)}`);
 } finally {
   await backlog.close();
 }
@@ -162,14 +200,16 @@ async function metricsOf({ httpPort }: Writer): Promise<string> {
   }
 }
 
-/** A light load, so that there is something to decide. */
+/** A light load by the clock, whatever becomes of what was sent, so that there is something to decide. */
 function startLoad() {
+  const begun = performance.now();
   let going = true;
   let sent = 0;
   const run = (async () => {
     while (going) {
-      await backlog.reserve(loadCount);
-      sent += loadCount;
+      const due = Math.floor(((performance.now() - begun) / 1_000) * rate);
+      if (due > sent) await backlog.reserve(due - sent, asked);
+      sent = Math.max(sent, due);
       await pause(loadEveryMs);
     }
   })();
@@ -182,7 +222,7 @@ function startLoad() {
   };
 }
 
-async function until(isSo: (row: PartitionRow) => boolean): Promise<PartitionRow> {
+async function until(isSo: (row: LineRow) => boolean): Promise<LineRow> {
   const giveUpAt = Date.now() + waitMsMax;
   for (;;) {
     const row = await backlog.row();
