@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { type Backlog, openBacklog, timeDecisions, untilDecided } from './backlog.ts';
 import { median } from './median.ts';
 import { print } from './measurement.ts';
-import { peakRssMb, rssMb } from './process-figures.ts';
+import { cpuSeconds, peakRssMb, rssMb } from './process-figures.ts';
 import { always, type Asked, skuOf } from './reservation-records.ts';
 
 /**
@@ -79,12 +79,17 @@ const plentyStock = Math.max(windowsTotal, warmUpDecisions);
 /** With what the windows get, a million in all. */
 const grownStock = Math.max(0, Math.min(liveHoldsMax, to) - windowsTotal / 2);
 
+interface Window {
+  readonly perSecond: number;
+  /** Processor time of the writer for a decision, which a busy machine does not change much. */
+  readonly cpuUs: number;
+}
+
 interface Point {
   /** When its first window begins. */
   readonly behind: number;
-  /** Decisions a second of each window. */
-  readonly fresh: readonly number[];
-  readonly grown: readonly number[];
+  readonly fresh: readonly Window[];
+  readonly grown: readonly Window[];
   /** When its windows are over, and how the writer stands then. */
   readonly decided: number;
   readonly liveHolds: number;
@@ -102,16 +107,21 @@ try {
   const writer = sale.startWriter();
   for (const size of sizes) {
     await grow(size - leadDecisions);
-    const [fresh, grown]: [number[], number[]] = [[], []];
-    const beside = await openFreshSales(made);
-    for (let pair = 0; pair < pairs; pair++) {
-      // Who goes first alternates: it tends to be the faster one.
-      if (pair % 2 === 0) fresh.push(await beside.window());
-      grown.push(await grownWindow(writer));
-      if (pair % 2 === 1) fresh.push(await beside.window());
-      say(`${n(size)} behind: ${n(grown.at(-1)!)} decisions/s, the fresh sale ${n(fresh.at(-1)!)}`);
+    const [fresh, grown]: [Window[], Window[]] = [[], []];
+    const beside = await openFreshSales();
+    try {
+      await beside.warmUp(Math.min(warmUpDecisions, made));
+      for (let pair = 0; pair < pairs; pair++) {
+        // Who goes first alternates: it tends to be the faster one.
+        if (pair % 2 === 0) fresh.push(await beside.window());
+        grown.push(await grownWindow(writer));
+        if (pair % 2 === 1) fresh.push(await beside.window());
+        say(`${n(size)} behind: ${text(grown.at(-1)!)}; the fresh sale: ${text(fresh.at(-1)!)}`);
+      }
+      await beside.check();
+    } finally {
+      await beside.close();
     }
-    await beside.close();
     await pause(settleMs);
     const point: Point = {
       behind: size,
@@ -150,52 +160,57 @@ async function grow(size: number): Promise<void> {
   await untilDecided(sale, made);
 }
 
-async function grownWindow(writer: ChildProcess): Promise<number> {
-  const from = made + leadDecisions;
+async function grownWindow(writer: ChildProcess): Promise<Window> {
+  const from = made;
   made += stepDecisions;
-  await fillStopped(sale, writer, 0, stepDecisions);
-  const { perSecond } = await timeDecisions(sale, { from, to: made });
-  return perSecond;
+  return measureWindow(sale, writer, 0, from);
 }
 
 interface FreshSales {
-  /** Decisions a second of the next one, once it has 10,000 behind it. */
-  readonly window: () => Promise<number>;
+  /** Decides so many of an earlier sale. */
+  readonly warmUp: (count: number) => Promise<void>;
+  /** Of the next one, once it has 10,000 behind it. */
+  readonly window: () => Promise<Window>;
+  readonly check: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-/** Sales that have just begun, in a database that holds little, by a writer that is as warm: it has decided as many of an earlier sale. */
-async function openFreshSales(grownTo: number): Promise<FreshSales> {
+/** Sales that have just begun, in a database that holds little. */
+async function openFreshSales(): Promise<FreshSales> {
   const terms = { stock: [0, plentyStock, 0], perUser: 1 };
   const fresh = await openBacklog({ sales: Array.from({ length: 1 + pairs }, () => terms), replies: true });
   const writer = fresh.startWriter();
-  let sales = 1;
-  let requests = Math.min(warmUpDecisions, grownTo);
-  await fresh.reserve(requests, windowed, 0);
-  await untilDecided(fresh, requests);
+  let sales = 0;
+  let requests = 0;
   return {
+    async warmUp(count) {
+      requests += count;
+      await fresh.reserve(count, windowed, sales++);
+      await untilDecided(fresh, requests);
+    },
     async window() {
-      const from = requests + freshBehind;
+      const from = requests;
       requests += stepDecisions;
-      await fillStopped(fresh, writer, sales++, stepDecisions);
-      const { perSecond } = await timeDecisions(fresh, { from, to: requests });
-      return perSecond;
+      return measureWindow(fresh, writer, sales++, from);
     },
-    async close() {
-      try {
-        await requireRight(fresh, { requests, grown: 0, windowed: requests });
-      } finally {
-        await fresh.close();
-      }
-    },
+    check: () => requireRight(fresh, { requests, grown: 0, windowed: requests }),
+    close: fresh.close,
   };
 }
 
-async function fillStopped(backlog: Backlog, writer: ChildProcess, saleIndex: number, count: number): Promise<void> {
+/** @param from decided on all lines before */
+async function measureWindow(backlog: Backlog, writer: ChildProcess, saleIndex: number, from: number): Promise<Window> {
   await pause(publishMs);
   writer.kill('SIGSTOP');
-  await backlog.reserve(count, windowed, saleIndex);
+  await backlog.reserve(stepDecisions, windowed, saleIndex);
+  const cpuBefore = await cpuSeconds(writer.pid);
   writer.kill('SIGCONT');
+  const { perSecond } = await timeDecisions(backlog, { from: from + leadDecisions, to: from + stepDecisions });
+  return { perSecond, cpuUs: (((await cpuSeconds(writer.pid)) - cpuBefore) / stepDecisions) * 1e6 };
+}
+
+function text({ perSecond, cpuUs }: Window): string {
+  return `${n(perSecond)} decisions/s, writer ${cpuUs.toFixed(1)} us`;
 }
 
 /** Every number of `windowed` requests is even: half of them got what they asked for. */
@@ -236,18 +251,21 @@ function geometricMean(values: readonly number[]): number {
 
 function tell(): void {
   const command = ['node bench/behind.ts', ...process.argv.slice(2)].join(' ');
+  const rate = (of: readonly Window[]): number => Math.round(median(of.map(({ perSecond }) => perSecond)));
+  const cpu = (of: readonly Window[]): number => Number(median(of.map(({ cpuUs }) => cpuUs)).toFixed(1));
   const allFresh = points.flatMap(({ fresh }) => fresh);
+  const freshRates = allFresh.map(({ perSecond }) => Math.round(perSecond));
   print({
     id: 'P5',
     what: `${n(freshBehind)} reservations behind it`,
-    value: Math.round(median(allFresh)),
+    value: rate(allFresh),
     unit: '/s',
     right,
     details: {
       windows: allFresh.length,
       window_decisions: windowDecisions,
-      slowest: Math.round(Math.min(...allFresh)),
-      fastest: Math.round(Math.max(...allFresh)),
+      slowest: Math.min(...freshRates),
+      fastest: Math.max(...freshRates),
     },
     command,
     plot: {
@@ -255,16 +273,16 @@ function tell(): void {
       x: { label: 'reservations of the sale behind it', log: true },
       y: { label: 'decisions/s', log: false },
       series: [
-        { name: 'this sale', points: points.map(({ behind, grown }) => [behind, Math.round(median(grown))]) },
+        { name: 'this sale', points: points.map(({ behind, grown }) => [behind, rate(grown)]) },
         {
           name: `a fresh sale with ${n(freshBehind)} behind it, in the same minutes`,
-          points: points.map(({ behind, fresh }) => [behind, Math.round(median(fresh))]),
+          points: points.map(({ behind, fresh }) => [behind, rate(fresh)]),
         },
       ],
     },
   });
   for (const { behind, liveHolds, fresh, grown, ...memory } of points) {
-    const ratios = grown.map((perSecond, index) => (perSecond / fresh[index]!) * 100);
+    const ratios = grown.map((one, index) => (one.perSecond / fresh[index]!.perSecond) * 100);
     print({
       id: 'P5',
       what: `${n(behind)} reservations behind it, against ${n(freshBehind)}`,
@@ -276,8 +294,10 @@ function tell(): void {
         pairs,
         window_decisions: windowDecisions,
         ratios: ratios.map((ratio) => ratio.toFixed(1)).join(', '),
-        decisions_per_s: Math.round(median(grown)),
-        fresh_decisions_per_s: Math.round(median(fresh)),
+        decisions_per_s: rate(grown),
+        fresh_decisions_per_s: rate(fresh),
+        writer_cpu_us: cpu(grown),
+        fresh_writer_cpu_us: cpu(fresh),
         live_holds: liveHolds,
         writer_mb: Math.round(memory.rssMb),
         writer_peak_mb: Math.round(memory.peakMb),

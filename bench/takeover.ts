@@ -59,7 +59,7 @@ interface Round {
 }
 
 const asked = always(skuOf(0));
-const backlog = await openBacklog({ sales: [{ stock: [10 * holds], perUser: 1 }], replies: false });
+const backlog = await openBacklog({ sales: [{ stock: [10 * holds], perUser: 1 }], replies: true });
 let started = 0;
 /** By the loads that have ended. */
 let sentBefore = 0;
