@@ -9,7 +9,6 @@ import { openLayout, stackEnvironment } from '#deploy/local/open.ts';
 import { up } from '#deploy/local/up.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { pairs } from '../services/cli/table.ts';
-import type { Measured } from './baselines/contender.ts';
 import { base, linesOf } from './bench-stack.ts';
 import { Measurement } from './measurement.ts';
 import { measureLadder } from './over-http.ts';
@@ -29,16 +28,16 @@ await up({ environment: base, say: () => undefined });
 try {
   const environment = stackEnvironment(base);
   const only = ['--only', 'row-lock', '--seconds', String(rowLockSeconds)];
-  const rowLock = JSON.parse((await linesOf('bench/baselines/main.ts', [], only, environment)).at(-1)!) as Measured;
+  const rowLock = Measurement.parse(JSON.parse((await linesOf('bench/baselines/main.ts', [], only, environment)).at(-1)!)).value;
   const [line] = await linesOf('bench/writer-backlog.ts', [], ['--commands', String(backlogReservations)], environment);
   const backlog = Measurement.parse(JSON.parse(line!));
   const around = surroundingsOf({ ...base, FIRSTCOME_URL: undefined });
   const ladder = await measureLadder(layout.ports.reserve, httpRates, httpSeconds, around, () => undefined);
-  const writer = backlog.value / rowLock.durable_per_second;
-  const http = (ladder.best?.answeredPerSecond ?? 0) / rowLock.durable_per_second;
+  const writer = backlog.value / rowLock;
+  const http = (ladder.best?.answeredPerSecond ?? 0) / rowLock;
   say(
     pairs([
-      ['row lock', `${rowLock.durable_per_second}/s`],
+      ['row lock', `${rowLock}/s`],
       [
         'writer',
         `${backlog.value}/s, ${writer.toFixed(1)} times as many; at least ${writerRatioMin}; counts ${backlog.right ? 'right' : 'WRONG'}`,

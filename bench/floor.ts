@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import type { SaleId } from '#schemas/ids.ts';
 import { batchStatements, preparations } from '#shared/ledger/batch-statements.ts';
 import type { Copy } from '#shared/ledger/copy-rows.ts';
@@ -7,19 +8,28 @@ import { createPipeline } from '#shared/ledger/pipeline.ts';
 import { createWriterLedger } from '#shared/ledger/writer-ledger.ts';
 import { created, nextBatch, opened, scheduled, scriptedSale } from '../tests/integration/batches.ts';
 import { createTestDatabase } from '../tests/integration/databases.ts';
+import { print } from './measurement.ts';
 import { takeOver } from './take-over.ts';
 
 /**
  * What no writer on this PostgreSQL can be faster than: the rows of reservations, in their tables, by COPY from one
- * connection, made before the clock starts. No line, no fence, no counters, no thinking. Prints one JSON line.
+ * connection, made before the clock starts. No line, no fence, no counters, no thinking.
  *
- *   node bench/floor.ts [reservations, default 200000] [reservations a transaction, default 5000]
+ *   node bench/floor.ts [--reservations 200000] [--batch 5000] [--quick]
+ *     --batch   reservations a transaction
  *
  * Needs a PostgreSQL at TEST_DATABASE_OWNER_URL; makes a database there and drops it.
  */
 
-const reservations = Number(process.argv[2] ?? 200_000);
-const batchMax = Number(process.argv[3] ?? 5_000);
+const { values: options } = parseArgs({
+  options: {
+    reservations: { type: 'string' },
+    batch: { type: 'string', default: '5000' },
+    quick: { type: 'boolean', default: false },
+  },
+});
+const reservations = Number(options.reservations ?? (options.quick ? 50_000 : 200_000));
+const batchMax = Number(options.batch);
 const leaseMs = 600_000;
 
 const database = await createTestDatabase();
@@ -47,19 +57,21 @@ try {
   const seconds = (performance.now() - begun) / 1_000;
   if (outcomes.some(({ kind }) => kind !== 'committed')) throw new Error('PostgreSQL refused rows of the floor');
   const { rows } = await pool.query<{ n: number }>('SELECT count(*)::integer AS n FROM reservations');
-  console.log(
-    JSON.stringify({
-      bench: 'floor',
+  print({
+    id: 'floor',
+    what: 'rows of reservations by COPY from one connection',
+    value: Math.round(reservations / seconds),
+    unit: '/s',
+    right: rows[0]!.n === reservations,
+    details: {
       reservations,
       batch: batchMax,
       seconds: Number(seconds.toFixed(2)),
-      reservations_per_second: Math.round(reservations / seconds),
-      tables: transactions[0]!.map(({ text }) => /COPY (\w+)/.exec(text)![1]),
+      tables: transactions[0]!.map(({ text }) => /COPY (\w+)/.exec(text)![1]).join(', '),
       bytes_a_reservation: Math.round(transactions.flat().reduce((sum, { messages }) => sum + messages.length, 0) / reservations),
-      right: rows[0]!.n === reservations,
-    }),
-  );
-  if (rows[0]!.n !== reservations) process.exitCode = 1;
+    },
+    command: 'node bench/floor.ts',
+  });
 } finally {
   await Promise.all([connection.close(), ledger.close(), pool.end()]);
   await database.drop();

@@ -1,124 +1,151 @@
 /**
- * `make bench`: the measurements side by side, on a stack of its own beside the
- * ordinary one (its data under .local/bench, ports shifted by 12,000), only ever
- * against this machine, and from nothing: the holds of an earlier run would be
- * loaded by its writers and would expire in the middle of it. Writes bench/results/<time>.json and docs/PERFORMANCE.md.
+ * `make bench`: everything that stands in docs/PERFORMANCE.md, one step of bench/plan.ts after the other, on a stack of
+ * its own beside the ordinary one and only ever against this machine. A whole run writes bench/results/<time>.json and
+ * docs/PERFORMANCE.md, any other .local/bench-results/<time>.json. A step that fails is told, the others go on, and the command ends with 1.
  *
- *   node bench/main.ts [--quick] [--only baselines,floor,backlog,http,lone,programs] [--no-page]
+ *   node bench/main.ts [--quick] [--long] [--only P1,P3] [--no-page]
+ *     --quick     every program on a small size: whether it works, no figures for the page
+ *     --long      the sale of P5 grows to ten million reservations
+ *     --no-page   leaves docs/PERFORMANCE.md as it is
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { clear } from '#deploy/local/clear.ts';
 import { down } from '#deploy/local/down.ts';
 import { openLayout, stackEnvironment } from '#deploy/local/open.ts';
 import { up } from '#deploy/local/up.ts';
-import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
-import type { Measured } from './baselines/contender.ts';
-import { base, linesOf } from './bench-stack.ts';
-import { describeMachine, hashMicroseconds } from './machine.ts';
-import { measureLadder, measureLone } from './over-http.ts';
-import { performancePage, type BacklogRun, type BenchResult, type FloorRun } from './performance-page.ts';
+import { base, runProgram } from './bench-stack.ts';
+import { describeMachine, hashMicroseconds, loadNow, memoryNanoseconds, type Machine } from './machine.ts';
+import { valueOf } from './performance-page.ts';
+import { commandOf, type Step, stepsFor } from './plan.ts';
+import { type RunResult, type StepResult, storedResults, storeResult } from './run-result.ts';
+import { readOutput } from './step-output.ts';
+import { writePage } from './write-page.ts';
+
+/** Until what a stack does after its start is done. */
+const settleMs = 3_000;
+/** What a fresh stack takes, for the guess of what is left. */
+const freshSeconds = 20;
+/** What a program on a small size takes at most. */
+const quickSeconds = 30;
 
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
     only: { type: 'string' },
     page: { type: 'boolean', default: true },
   },
   allowNegative: true,
 });
-const wanted = flags.only?.split(',');
-const wants = (name: string): boolean => wanted === undefined || wanted.includes(name);
-const say = (line: string): void => console.log(line);
-
-const backlogReservations = flags.quick ? 50_000 : 500_000;
-/** Of the backlog, one after the other: the machine is not always equally fast. */
-const backlogRuns = flags.quick ? 1 : 3;
-const ladderSeconds = flags.quick ? 4 : 10;
-const ladderRates = flags.quick
-  ? [500, 1_000, 2_000, 4_000, 6_000, 8_000]
-  : [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000];
-const loneRequests = flags.quick ? 100 : 500;
-const baselineSeconds = flags.quick ? 3 : 8;
-/** Programs that stand on their own; each prints lines for people. */
-const PROGRAMS: readonly (readonly [string, readonly string[]])[] = [
-  ['ledger-batch', []],
-  ['memory-of-holds', ['--expose-gc']],
-];
-
+const only = flags.only?.split(',');
+const steps = stepsFor({ quick: flags.quick, long: flags.long, only });
+const kind: RunResult['kind'] = flags.quick ? 'quick' : only === undefined ? 'whole' : 'part';
 const { layout } = openLayout(base);
-const loadBefore = loadavg()[0]!;
-say(`bench: a stack of its own in ${layout.home}, ports shifted by ${layout.portOffset}`);
-await clear(base, say);
-await up({ environment: base, say });
-let result: BenchResult;
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
+
+const begun = performance.now();
+const at = new Date().toISOString();
+const loadBefore = loadNow();
+const usual = usualSeconds();
+const results: StepResult[] = [];
+let machine: Machine | undefined;
+let running: Step['stack'] | undefined;
+say(
+  `${steps.length} steps, about ${clock(secondsOf(steps))}, on a stack of its own in ${layout.home}, ports shifted by ${layout.portOffset}`,
+);
 try {
-  const environment = stackEnvironment(base);
-  const surroundings = surroundingsOf({ ...base, FIRSTCOME_URL: undefined });
-  const ownerUrl = environment['DATABASE_OWNER_URL']!;
-  const api = layout.ports.reserve;
-
-  say('what people run instead, and the floor');
-  const baselines = wants('baselines')
-    ? (await linesOf('bench/baselines/main.ts', [], ['--seconds', String(baselineSeconds)], environment)).map(
-        (line) => JSON.parse(line) as Measured,
-      )
-    : [];
-  for (const one of baselines)
-    say(`  ${one.contender}: ${one.answered_per_second}/s told, ${one.durable_per_second}/s durable, ${one.clients} clients`);
-  const floor = wants('floor') ? (JSON.parse((await linesOf('bench/floor.ts', [], [], environment)).at(-1)!) as FloorRun) : null;
-  if (floor !== null) say(`  floor: ${floor.reservations_per_second} reservations/s`);
-
-  say('lone reservations');
-  const lone = wants('lone') ? await measureLone(api, loneRequests, surroundings) : null;
-  if (lone !== null) say(`  p50 ${lone.p50Ms.toFixed(1)} p95 ${lone.p95Ms.toFixed(1)} p99 ${lone.p99Ms.toFixed(1)} ms`);
-
-  say('over HTTP, rate by rate');
-  const ladder = wants('http') ? await measureLadder(api, ladderRates, ladderSeconds, surroundings, say) : null;
-
-  say(`writer: a backlog of ${backlogReservations}`);
-  const backlog: BacklogRun[] = [];
-  for (let run = 0; wants('backlog') && run < backlogRuns; run += 1) {
-    const hashUs = hashMicroseconds();
-    const lines = await linesOf('bench/writer-backlog.ts', [], ['--commands', String(backlogReservations)], environment);
-    const measured = { ...(JSON.parse(lines[0]!) as Omit<BacklogRun, 'hashUs'>), hashUs };
-    backlog.push(measured);
-    say(`  ${measured.decisions_per_second} decisions/s`);
+  for (const [index, step] of steps.entries()) {
+    if (interrupted.signal.aborted) break;
+    const left = `${clock((performance.now() - begun) / 1_000)} gone, about ${clock(secondsOf(steps.slice(index)))} to go`;
+    say(`[${index + 1}/${steps.length}] ${step.ids.join(' ')}: ${step.name} (${left})`);
+    const result = await run(step);
+    results.push(result);
+    for (const line of toldOf(result)) say(`  ${line}`);
   }
-
-  const programs: Record<string, readonly string[]> = {};
-  if (wants('programs')) {
-    for (const [name, nodeArgs] of PROGRAMS) {
-      if (!existsSync(`${layout.root}/bench/${name}.ts`)) continue;
-      say(`bench/${name}.ts`);
-      programs[name] = await linesOf(`bench/${name}.ts`, nodeArgs, [], environment);
-      for (const line of programs[name]) say(`  ${line}`);
-    }
-  }
-  result = {
-    at: new Date().toISOString(),
-    command: `make bench${flags.quick ? ' (quick)' : ''}`,
-    machine: await describeMachine(ownerUrl, layout.root, loadBefore),
-    backlog,
-    ladder,
-    lone,
-    baselines,
-    floor,
-    programs,
-  };
 } finally {
-  await down({ environment: base, say });
+  await down({ environment: base });
 }
 
-const file = `bench/results/${result.at.replaceAll(':', '').slice(0, 15)}.json`;
-mkdirSync(`${layout.root}/bench/results`, { recursive: true });
-writeFileSync(`${layout.root}/${file}`, `${JSON.stringify(result, null, 2)}\n`);
-say(`written: ${file}`);
-if (flags.page) {
-  writeFileSync(
-    `${layout.root}/docs/PERFORMANCE.md`,
-    `${performancePage(result, readFileSync(`${layout.root}/bench/findings.md`, 'utf8')).trimEnd()}\n`,
-  );
-  say('written: docs/PERFORMANCE.md');
+if (interrupted.signal.aborted || machine === undefined) {
+  say(machine === undefined ? 'nothing was measured' : 'interrupted: nothing is written');
+  process.exit(1);
+}
+const command = [
+  'make bench',
+  ...(flags.quick ? ['QUICK=1'] : []),
+  ...(flags.long ? ['LONG=1'] : []),
+  ...(only === undefined ? [] : [`ONLY=${only.join(',')}`]),
+];
+const minutes = (performance.now() - begun) / 60_000;
+say(`written: ${storeResult(layout.root, { at, command: command.join(' '), kind, machine, minutes, steps: results })}`);
+if (flags.page && kind === 'whole') say(`written: docs/PERFORMANCE.md, from ${writePage(layout.root)} whole runs of this code`);
+const bad = results.filter(({ failed, measurements }) => failed !== null || measurements.some(({ right }) => !right));
+if (bad.length > 0) {
+  say(`FAILED: ${[...new Set(bad.map(({ name }) => name))].join(', ')}`);
+  process.exitCode = 1;
+}
+
+async function run(step: Step): Promise<StepResult> {
+  const [measurements, text]: [StepResult['measurements'], string[]] = [[], []];
+  let speed = { hashMicroseconds: 0, memoryNanoseconds: 0 };
+  let stepBegun = performance.now();
+  let failed: string | null;
+  try {
+    await ensureStack(step);
+    speed = { hashMicroseconds: hashMicroseconds(), memoryNanoseconds: memoryNanoseconds() };
+    stepBegun = performance.now();
+    const program = { file: `bench/${step.program}`, nodeArgs: step.nodeArgs ?? [], args: step.args, secondsMax: step.secondsMax };
+    const end = await runProgram({ ...program, signal: interrupted.signal }, stackEnvironment(base));
+    const output = readOutput(end.lines);
+    measurements.push(...output.measurements);
+    text.push(...output.text);
+    failed = end.failed ?? output.fault;
+  } catch (error) {
+    failed = (error as Error).message;
+  }
+  // Whatever a step that failed has left behind is not for the next one.
+  if (failed !== null) running = undefined;
+  return { name: step.name, command: commandOf(step), speed, seconds: (performance.now() - stepBegun) / 1_000, failed, measurements, text };
+}
+
+async function ensureStack({ stack, fresh }: Step): Promise<void> {
+  if (running === stack && fresh !== true) return;
+  running = undefined;
+  await clear(base);
+  await up({ environment: base, ...(stack === 'servers' ? { only: ['servers'] } : {}) });
+  await pause(settleMs);
+  const { DATABASE_OWNER_URL, REDIS_URL } = stackEnvironment(base);
+  machine ??= await describeMachine({ databaseOwnerUrl: DATABASE_OWNER_URL!, redisUrl: REDIS_URL! }, layout.root, loadBefore);
+  running = stack;
+}
+
+function toldOf({ measurements, text, failed }: StepResult): string[] {
+  const told = measurements.map(({ id, what, value, unit, target, right }) => {
+    const aim = target === undefined ? '' : ` (${target.bound} ${valueOf(target.value, unit)})`;
+    return `${id} ${what}: ${valueOf(value, unit)}${aim}${right ? '' : ', COUNTS WRONG'}`;
+  });
+  return [...told, ...text, ...(failed === null ? [] : [`FAILED: ${failed}`])];
+}
+
+/** What each step took in the newest stored run that was measured so, by its command. */
+function usualSeconds(): ReadonlyMap<string, number> {
+  const took = storedResults(layout.root).flatMap((stored) => stored.steps);
+  return new Map(took.map(({ command, seconds }) => [command, seconds]));
+}
+
+function secondsOf(ahead: readonly Step[]): number {
+  return ahead.reduce((sum, step) => {
+    const seconds = usual.get(commandOf(step)) ?? (flags.quick ? Math.min(quickSeconds, step.seconds) : step.seconds);
+    return sum + seconds + (step.fresh === true ? freshSeconds : 0);
+  }, 0);
+}
+
+function clock(seconds: number): string {
+  return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
+}
+
+function say(line: string): void {
+  console.log(line);
 }

@@ -5,7 +5,8 @@ import { z } from 'zod';
  * output for each measurement; what people should see meanwhile goes to standard error.
  */
 
-export const MeasurementId = z.enum(['P1', 'P1b', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'generator']);
+/** `baseline` and `floor` are what the others are compared with. */
+export const MeasurementId = z.enum(['P1', 'P1b', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'generator', 'baseline', 'floor']);
 export type MeasurementId = z.infer<typeof MeasurementId>;
 
 const Plot = z.strictObject({

@@ -1,140 +1,287 @@
-import type { LatencySummary } from '#shared/load/latency.ts';
-import type { Measured } from './baselines/contender.ts';
-import type { Machine } from './machine.ts';
-import { p95MsMax, type LadderResult } from './over-http.ts';
+import { type Failure, type Figure, failuresOf, figuresOf, spreadPercentMax } from './figures.ts';
+import type { Measurement, MeasurementId } from './measurement.ts';
+import { picturesOf, slugOf } from './page-plots.ts';
+import type { RunResult } from './run-result.ts';
 
-/** docs/PERFORMANCE.md from what one run measured. */
+/** docs/PERFORMANCE.md from what several runs measured. */
 
-/** One run of writer-backlog.ts, as it prints it, and how fast the machine was right before. */
-export interface BacklogRun {
-  readonly commands: number;
-  readonly decisions_per_second: number;
-  readonly seconds: number;
-  readonly writer_cpu_us: number;
-  readonly ledger_cpu_us: number;
-  readonly writer_peak_rss_mb: number;
-  readonly right: boolean;
-  readonly hashUs: number;
+/** In the order of the page. */
+const TITLES: Readonly<Record<MeasurementId, string>> = {
+  P1: 'one writer, from a full line to durable decisions',
+  P1b: 'the same writer, other sales',
+  P2: 'reservations over HTTP, each answered with its decision',
+  P3: 'reads of availability',
+  P4: 'orders, from the request to `paid`',
+  P5: 'as a sale grows, and as lines are added',
+  P6: 'a writer killed',
+  P7: 'memory',
+  P8: 'a stampede',
+  generator: 'the load generator itself',
+  baseline: 'what people run instead',
+  floor: 'the floor',
+};
+
+const compared: readonly MeasurementId[] = ['baseline', 'floor'];
+
+/**
+ * @param runs at least one, oldest first
+ * @param findings what people found out by profiles, written by hand
+ * @param plotsFolder as seen from the page
+ */
+export function performancePage(runs: readonly RunResult[], findings: string, plotsFolder: string): string {
+  const figures = figuresOf(runs);
+  const failures = failuresOf(runs);
+  const own = (Object.keys(TITLES) as MeasurementId[])
+    .filter((id) => !compared.includes(id))
+    .flatMap((id) => figures.filter((figure) => figure.id === id));
+  const aimed = own.filter(({ target }) => target !== undefined);
+  return [
+    '# Performance',
+    opening(runs, figures, aimed, failures),
+    '## Against the targets',
+    table(
+      ['', 'what', 'target', 'reached', 'runs apart by', 'of a row lock', 'of the floor', ''],
+      ['---', '---', '---:', '---:', '---:', '---:', '---:', '---'],
+      [...aimed.map(targetRow), ...failures.map((failure) => failureRow(failure, runs.length))],
+    ),
+    `Reached is the median of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}; of a row lock, of the floor: how many times as much, measured in turn in the same run. Runs that are more than ${spreadPercentMax} % apart are in bold: read them as a range.`,
+    misses(aimed, findings),
+    '## Pictures',
+    ...picturesOf(figures).flatMap(({ file, title }) => [`**${title}**`, `![${title}](${plotsFolder}/${file})`]),
+    '## Beside what people run instead',
+    'Each at the number of clients that suits it best, straight at the servers: without HTTP, order, limits per user, idempotency or proof. What counts is what stands in PostgreSQL. The floor is what no writer on this PostgreSQL can be faster than: the rows of a decision by COPY from one connection, made before the clock starts.',
+    besideTable(figures),
+    '## Every figure',
+    ...(own.length === 0
+      ? []
+      : [...new Set(own.map(({ id }) => id))].map((id) =>
+          details(
+            `${id}: ${TITLES[id]}`,
+            own.filter((figure) => figure.id === id),
+          ),
+        )),
+    details(
+      'The comparisons',
+      figures.filter(({ id }) => compared.includes(id)),
+    ),
+    ...texts(runs.at(-1)!),
+    speeds(runs),
+    '## How to measure it again',
+    howTo(runs),
+    findings.trim(),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
+    .concat('\n');
 }
 
-/** As floor.ts prints it. */
-export interface FloorRun {
-  readonly reservations_per_second: number;
-  readonly bytes_a_reservation: number;
-  readonly right: boolean;
+function opening(runs: readonly RunResult[], figures: readonly Figure[], aimed: readonly Figure[], failures: readonly Failure[]): string {
+  const newest = runs.at(-1)!;
+  const { machine } = newest;
+  const writer = figures.find(({ id }) => id === 'P1');
+  const http = figures.filter(({ id, unit }) => id === 'P2' && unit === '/s');
+  const best = http.toSorted((a, b) => b.median - a.median)[0];
+  const met = aimed.filter(({ verdict }) => verdict === 'met').length;
+  const said = [
+    `Of ${aimed.length} figures with a target, **${met} ${met === 1 ? 'meets' : 'meet'} it**.`,
+    writer === undefined
+      ? ''
+      : `One writer decides **${valueOf(writer.median, writer.unit)}** reservations of one item from a full line${sentence(writer)}.`,
+    best === undefined ? '' : `Over HTTP, ${best.what}: **${valueOf(best.median, best.unit)}**${sentence(best)}.`,
+    failures.length === 0 ? '' : `**${count(failures.length, 'step')} failed**: see the end of the table.`,
+  ];
+  const when = runs.map(({ at }) => `${at.slice(0, 10)} ${at.slice(11, 16)}`).join(', ');
+  return [
+    said.filter((one) => one !== '').join(' '),
+    table(
+      [
+        'machine',
+        `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}; servers, services and load generators share them`,
+      ],
+      ['---', '---'],
+      [
+        [
+          'versions',
+          Object.entries(machine.versions)
+            .map((pair) => pair.join(' '))
+            .join(', '),
+        ],
+        ['code', `commit ${machine.commit}${machine.unchanged ? '' : ', with changes'}`],
+        ['runs', `\`${newest.command}\`, ${when} UTC, ${newest.minutes.toFixed(0)} minutes each`],
+        ['other load', `load average ${runs.map((run) => run.machine.loadBefore.toFixed(2)).join(', ')} when each began`],
+      ],
+    ),
+  ].join('\n\n');
 }
 
-export interface BenchResult {
-  readonly at: string;
-  readonly command: string;
-  readonly machine: Machine;
-  readonly backlog: readonly BacklogRun[];
-  readonly ladder: LadderResult | null;
-  readonly lone: LatencySummary | null;
-  readonly baselines: readonly Measured[];
-  readonly floor: FloorRun | null;
-  /** What the smaller programs of this folder printed, by their name. */
-  readonly programs: Readonly<Record<string, readonly string[]>>;
+function sentence({ timesRowLock, timesFloor }: Figure): string {
+  const parts = [
+    timesRowLock === null ? '' : `${times(timesRowLock)} a row lock a request`,
+    timesFloor === null ? '' : `${(100 * timesFloor).toFixed(0)} % of the floor`,
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
 }
 
-const targets = { decisionsPerSecond: 40_000, httpPerSecond: 6_000, loneMs: 12 };
+function targetRow(figure: Figure): string[] {
+  const { id, what, target, median, unit, verdict, timesRowLock, timesFloor } = figure;
+  const hasRatio = ['P1', 'P1b', 'P2', 'P4'].includes(id);
+  const verdicts: Readonly<Record<Figure['verdict'], string>> = {
+    met: 'met',
+    missed: '**missed**',
+    wrong: '**WRONG COUNTS**',
+    'no target': '',
+  };
+  return [
+    id,
+    what,
+    `${target!.bound} ${valueOf(target!.value, unit)}`,
+    `**${valueOf(median, unit)}**`,
+    spread(figure),
+    hasRatio && timesRowLock !== null ? times(timesRowLock) : '',
+    ['P1', 'P1b'].includes(id) && timesFloor !== null ? times(timesFloor) : '',
+    verdicts[verdict],
+  ];
+}
 
-/** @param findings what people found out by profiles, written by hand */
-export function performancePage(result: BenchResult, findings: string): string {
-  const { machine, backlog, ladder, lone, baselines, floor } = result;
-  const rowLock = baselines.find(({ contender }) => contender === 'row-lock');
-  const ratio = (value: number | undefined): string =>
-    value === undefined || rowLock === undefined ? '-' : `${(value / rowLock.durable_per_second).toFixed(1)} x`;
-  const n = (value: number | undefined): string => (value === undefined ? 'not measured' : Math.round(value).toLocaleString('en-US'));
-  const best = ladder?.best ?? undefined;
-  const median = [...backlog].sort((a, b) => a.decisions_per_second - b.decisions_per_second)[Math.floor(backlog.length / 2)];
-  return `# Performance
+function failureRow({ name, command, runs, why }: Failure, of: number): string[] {
+  return ['', `${name}: \`${command}\` ${why}`, '', '', '', '', '', `**FAILED** in ${runs} of ${count(of, 'run')}`];
+}
 
-Made by \`${result.command}\` on ${result.at.slice(0, 10)}; the numbers are one run's, as they came. Run it on your own machine: it overwrites this page and adds a file to \`bench/results/\`.
+/** One line a miss, with where it is explained: the heading of the findings that begins with its id. */
+function misses(aimed: readonly Figure[], findings: string): string {
+  const headings = [...findings.matchAll(/^#+ (.+)$/gm)].map(([, text]) => text!);
+  return aimed
+    .filter(({ verdict }) => verdict === 'missed')
+    .map(({ id, what, target, median, unit }) => {
+      const heading = headings.find((text) => new RegExp(`^${id}\\b`).test(text));
+      const why = heading === undefined ? 'not explained yet' : `[${heading}](#${slugOf(heading)})`;
+      const reached = target!.value === 0 ? '' : `, ${((100 * median) / target!.value).toFixed(0)} % of the target`;
+      return `- **${id}, ${what}**: ${valueOf(median, unit)}${reached}; ${why}`;
+    })
+    .join('\n');
+}
 
-${row(['machine', `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}`])}
-${row(['---', '---'])}
-${row(['versions', `Node ${machine.node}, PostgreSQL ${machine.postgresql}, Kafka ${machine.kafka}, commit ${machine.commit}`])}
-${row(['other load', `load average ${machine.loadBefore.toFixed(2)} when it began; everything (servers, services, load generator) shares the cores`])}
+function besideTable(figures: readonly Figure[]): string {
+  const rows = figures
+    .filter(({ id, unit }) => [...compared, 'P1', 'P2'].includes(id) && unit === '/s')
+    .toSorted((a, b) => a.median - b.median)
+    .map((figure) => {
+      const { id, what, median, timesRowLock, measurements } = figure;
+      const { details } = measurements[0]!;
+      const name = id === 'baseline' ? `${what}: ${details['how'] ?? ''}` : id === 'floor' ? 'the floor' : `**ours, ${id}**: ${what}`;
+      return [
+        name,
+        `**${rounded(median)}**`,
+        spread(figure),
+        timesRowLock === null ? '' : times(timesRowLock),
+        ...['p50_ms', 'p95_ms', 'p99_ms'].map((percentile) => ms(details[percentile])),
+        id === 'baseline' ? String(details['a_power_cut_takes'] ?? '') : 'nothing',
+      ];
+    });
+  const head = ['what', 'reservations/s', 'runs apart by', 'of a row lock', 'p50', 'p95', 'p99', 'a power cut takes'];
+  return table(head, ['---', '---:', '---:', '---:', '---:', '---:', '---:', '---'], rows);
+}
 
-## Side by side
+function details(title: string, figures: readonly Figure[]): string {
+  if (figures.length === 0) return '';
+  const runs = figures[0]!.values.length;
+  const rows = figures.map((figure) => [
+    figure.what,
+    ...figure.values.map((value) => (value === null ? '' : valueOf(value, figure.unit))),
+    `**${valueOf(figure.median, figure.unit)}**`,
+    spread(figure),
+    figure.spreadPercent === null ? '' : figure.spreadPercent <= spreadPercentMax ? 'yes' : '**no**',
+  ]);
+  const head = ['what', ...Array.from({ length: runs }, (_, at) => `run ${at + 1}`), 'median', 'apart by', `within ${spreadPercentMax} %`];
+  const besides = figures.map((figure) => `- ${figure.what}: ${detailsText(figure.measurements[0]!)} (\`${figure.command}\`)`).join('\n');
+  return folded(
+    title,
+    `${table(head, ['---', ...head.slice(1).map(() => '---:')], rows)}\n\nBesides, in the run nearest to the median:\n\n${besides}`,
+  );
+}
 
-First what is usually done instead, each at the number of clients that suits it best: straight at the servers, without HTTP, order, limits per user, idempotency or proof. What counts is what stands in PostgreSQL. The floor is what no writer on this PostgreSQL can be faster than: the rows of a decision by COPY from one connection, made before the clock starts.
+function detailsText({ details, right }: Measurement): string {
+  const parts = Object.entries(details)
+    .filter(([name]) => name !== 'how')
+    .map(
+      ([name, value]) =>
+        `${name.replaceAll('_', ' ')} ${typeof value === 'number' ? value.toLocaleString('en-US', { maximumFractionDigits: 2 }) : value}`,
+    );
+  return [...parts, right ? 'counts right' : '**COUNTS WRONG**'].join(', ');
+}
 
-${row(['what', 'reservations/s', 'against a row lock', 'p50', 'p95', 'p99', 'target'])}
-${row(['---', '---:', '---:', '---:', '---:', '---:', '---'])}
-${baselines
-  .map((one) =>
-    row([
-      `${one.contender}, ${one.clients} clients: ${one.what}${one.at_risk === '' ? '' : `; ${n(one.answered_per_second)}/s told, a power cut takes ${one.at_risk}`}`,
-      n(one.durable_per_second),
-      ratio(one.durable_per_second),
-      ...percentiles(one.latency),
-      '',
+/** What the programs beside the table printed in the newest run. */
+function texts({ steps }: RunResult): string[] {
+  return steps
+    .filter(({ text }) => text.length > 0)
+    .map(({ name, command, text }) => folded(name, `\`${command}\`\n\n\`\`\`\n${text.join('\n')}\n\`\`\``));
+}
+
+function speeds(runs: readonly RunResult[]): string {
+  const rows = runs.flatMap(({ steps }, run) =>
+    steps.map(({ name, seconds, speed, failed }) => [
+      String(run + 1),
+      name,
+      `${speed.hashMicroseconds.toFixed(2)} us`,
+      `${speed.memoryNanoseconds.toFixed(0)} ns`,
+      `${seconds.toFixed(0)} s`,
+      failed ?? '',
     ]),
-  )
-  .join('\n')}
-${row(['the floor', n(floor?.reservations_per_second), ratio(floor?.reservations_per_second), '', '', '', ''])}
-${row([`writer, from a backlog of ${n(median?.commands)} on one item, the median run`, n(median?.decisions_per_second), ratio(median?.decisions_per_second), '', '', '', `${n(targets.decisionsPerSecond)}/s`])}
-${row(['over HTTP, one API process, answered with the decision', n(best?.answeredPerSecond), ratio(best?.answeredPerSecond), ...percentiles(best?.latency), `${n(targets.httpPerSecond)}/s at p95 < ${p95MsMax} ms`])}
-${row(['one lone reservation after the other', '', '', ...percentiles(lone ?? undefined), `p50 < ${targets.loneMs} ms`])}
-
-## Over HTTP, rate by rate
-
-Open loop: requests leave on their own clock, latency counts from the instant a request was due, every request is answered with its decision (committed in PostgreSQL, in the hash chain). A rate is borne where p95 stays under ${p95MsMax} ms, 97 % of the rate are decided, and none is left out; one that is not is tried once more. How fast a core was right before is told by a SHA-256 of 600 bytes: the cores of a virtual machine are not equally fast from minute to minute.
-
-${row(['asked for', 'decided/s', 'p50', 'p95', 'p99', 'max', 'answers', 'SHA-256 before', 'borne'])}
-${row(['---:', '---:', '---:', '---:', '---:', '---:', '---', '---:', '---'])}
-${(ladder?.steps ?? [])
-  .map((step) =>
-    row([
-      `${n(step.rate)}/s`,
-      n(step.answeredPerSecond),
-      ...percentiles(step.latency),
-      ms(step.latency.maxMs),
-      Object.entries(step.answers)
-        .map(([name, count]) => `${name}: ${n(count)}`)
-        .join(', '),
-      `${step.hashUs.toFixed(2)} us`,
-      step.borne ? 'yes' : 'no',
-    ]),
-  )
-  .join('\n')}
-
-## The writer's backlog
-
-Reservations of one item, half of them more than there is, with per-user limits, replies by Redis and events published, stood in the line before the writer started; from its first commit to its last. Processor time a decision is that of the writer and of its PostgreSQL connections, start included. How fast a core was right before is told by a SHA-256 of 600 bytes: compare runs only beside it.
-
-${row(['decisions/s', 'within', 'writer', 'PostgreSQL', 'peak memory', 'SHA-256 before', 'counts'])}
-${row(['---:', '---:', '---:', '---:', '---:', '---:', '---'])}
-${backlog
-  .map((run) =>
-    row([
-      n(run.decisions_per_second),
-      `${run.seconds.toFixed(1)} s`,
-      `${run.writer_cpu_us} us`,
-      `${run.ledger_cpu_us} us`,
-      `${run.writer_peak_rss_mb} MB`,
-      `${run.hashUs.toFixed(2)} us`,
-      run.right ? 'right' : 'WRONG',
-    ]),
-  )
-  .join('\n')}
-
-${Object.entries(result.programs)
-  .map(([name, lines]) => `## \`bench/${name}.ts\`\n\n\`\`\`\n${lines.join('\n')}\n\`\`\`\n`)
-  .join('\n')}
-${findings}`;
+  );
+  const head = ['run', 'step', 'SHA-256', 'memory', 'took', 'failed'];
+  return folded(
+    'How fast the machine was before each step',
+    `The cores of a virtual machine are not equally fast from minute to minute, and its neighbours take memory and caches: a SHA-256 of 600 bytes needs neither, a read from a random place in 128 MiB little else.\n\n${table(head, ['---:', '---', '---:', '---:', '---:', '---'], rows)}`,
+  );
 }
 
-function row(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
+function howTo(runs: readonly RunResult[]): string {
+  const minutes = Math.max(...runs.map((run) => run.minutes));
+  return [
+    `\`make bench\` measures all of it on a stack of its own (${minutes.toFixed(0)} minutes on the machine above), adds a file to \`bench/results/\` and writes this page anew from the newest three whole runs of the same commit. \`make bench QUICK=1\` tries every program on a small size, \`ONLY=P1,P3\` measures some, \`LONG=1\` grows a sale to ten million reservations; of these, only the last is taken into the page. \`node bench/page.ts\` writes the page from what is stored.`,
+    'Loads are open loop: requests leave on their own clock, and latency counts from the instant a request was due. After each measurement what clients were told is counted against PostgreSQL; one that counts wrong has failed, however fast it was. A program alone, on a stack that runs:',
+    `\`\`\`sh\nmake up\neval "$(node deploy/local/main.ts env | sed 's/^/export /')"\n${commandsOf(runs.at(-1)!).join('\n')}\n\`\`\``,
+  ].join('\n\n');
 }
 
-function percentiles(latency: LatencySummary | undefined): string[] {
-  return latency === undefined ? ['', '', ''] : [ms(latency.p50Ms), ms(latency.p95Ms), ms(latency.p99Ms)];
+function commandsOf({ steps }: RunResult): string[] {
+  return [...new Set(steps.map(({ command }) => command))];
 }
 
-function ms(value: number): string {
-  return `${value.toFixed(1)} ms`;
+function table(head: readonly string[], line: readonly string[], rows: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  return [row(head), row(line), ...rows.map(row)].join('\n');
+}
+
+function folded(title: string, text: string): string {
+  return `<details>\n<summary>${title}</summary>\n\n${text}\n\n</details>`;
+}
+
+function spread({ spreadPercent }: Figure): string {
+  if (spreadPercent === null) return '';
+  const text = `${spreadPercent.toFixed(0)} %`;
+  return spreadPercent <= spreadPercentMax ? text : `**${text}**`;
+}
+
+export function valueOf(value: number, unit: Measurement['unit']): string {
+  return unit === '' ? rounded(value) : unit === '/s' ? `${rounded(value)}/s` : `${rounded(value)} ${unit}`;
+}
+
+/** Three digits tell enough; of large numbers all are shown. */
+function rounded(value: number): string {
+  const fraction = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  return value.toLocaleString('en-US', { maximumFractionDigits: fraction });
+}
+
+function times(ratio: number): string {
+  return `${ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(ratio >= 2 ? 1 : 2)} x`;
+}
+
+function ms(value: Measurement['details'][string] | undefined): string {
+  return typeof value === 'number' ? `${value.toFixed(1)} ms` : '';
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

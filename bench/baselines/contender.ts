@@ -1,5 +1,3 @@
-import type { LatencySummary } from '#shared/load/latency.ts';
-
 /** A way of selling one item that people use instead, at its best settings. */
 export interface Contender {
   readonly name: string;
@@ -24,17 +22,4 @@ export interface OpenContender {
   /** What a power cut might take of what was told; empty where nothing. */
   readonly atRisk: string;
   close(): Promise<void>;
-}
-
-/** Of a contender, with the number of clients that suited it best. */
-export interface Measured {
-  readonly contender: string;
-  readonly what: string;
-  readonly clients: number;
-  /** Told to a client. */
-  readonly answered_per_second: number;
-  /** The same, until all of it was in PostgreSQL. */
-  readonly durable_per_second: number;
-  readonly at_risk: string;
-  readonly latency: LatencySummary;
 }

@@ -1,14 +1,14 @@
 /**
  * What people run instead, on the servers of this machine: no HTTP, no order, no proof, no limits per user; each at its
- * best settings, with clients that never pause. Prints one JSON line a contender. A contender that sells more than there
- * is, or loses what it told, fails the run.
+ * best settings, with clients that never pause. A contender that sells more than there is, or loses what it told, fails the run.
  *
- *   make up ONLY=servers; node bench/baselines/main.ts [--seconds 8] [--only row-lock,redis-queue]
+ *   make up ONLY=servers; node bench/baselines/main.ts [--seconds 8] [--only row-lock,redis-queue] [--quick]
  */
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { createLatencyRecorder } from '#shared/load/latency.ts';
-import type { Contender, Measured, Servers } from './contender.ts';
+import { print } from '../measurement.ts';
+import type { Contender, Servers } from './contender.ts';
 import { IN_POSTGRES } from './in-postgres.ts';
 import { REDIS_QUEUE } from './redis-queue.ts';
 
@@ -19,8 +19,10 @@ const plenty = 100_000_000;
 /** For the look whether it oversells. */
 const scarce = 500;
 
-const { values: options } = parseArgs({ options: { seconds: { type: 'string', default: '8' }, only: { type: 'string' } } });
-const seconds = Math.min(secondsMax, Number(options.seconds));
+const { values: options } = parseArgs({
+  options: { seconds: { type: 'string' }, only: { type: 'string' }, quick: { type: 'boolean', default: false } },
+});
+const seconds = Math.min(secondsMax, Number(options.seconds ?? (options.quick ? 2 : 8)));
 const ownerUrl = process.env['DATABASE_OWNER_URL'] ?? 'postgres://firstcome:firstcome@127.0.0.1:5460/firstcome';
 const redisUrl = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6390';
 for (const url of [ownerUrl, redisUrl])
@@ -30,12 +32,32 @@ for (const url of [ownerUrl, redisUrl])
 for (const contender of CONTENDERS) {
   if (options.only !== undefined && !options.only.split(',').includes(contender.name)) continue;
   await sellOut(contender);
-  let best: Measured | undefined;
+  let best: Awaited<ReturnType<typeof measure>> | undefined;
   for (const clients of contender.clients) {
     const measured = await measure(contender, clients);
-    if (best === undefined || measured.durable_per_second > best.durable_per_second) best = measured;
+    if (best === undefined || measured.durablePerSecond > best.durablePerSecond) best = measured;
   }
-  console.log(JSON.stringify(best));
+  const { latency } = best!;
+  print({
+    id: 'baseline',
+    what: contender.name,
+    value: best!.durablePerSecond,
+    unit: '/s',
+    right: true,
+    details: {
+      how: contender.what,
+      clients: best!.clients,
+      told_per_second: best!.toldPerSecond,
+      a_power_cut_takes: best!.atRisk === '' ? 'nothing' : best!.atRisk,
+      p50_ms: latency.p50Ms,
+      p95_ms: latency.p95Ms,
+      p99_ms: latency.p99Ms,
+    },
+    command: `node bench/baselines/main.ts --only ${contender.name}`,
+  });
+  console.error(
+    `  ${contender.name}: ${best!.toldPerSecond}/s told, ${best!.durablePerSecond}/s in PostgreSQL, with ${best!.clients} clients`,
+  );
 }
 
 /** With its own database, dropped afterwards. */
@@ -54,7 +76,8 @@ async function inDatabase<T>(work: (servers: Servers) => Promise<T>): Promise<T>
   }
 }
 
-function measure(contender: Contender, clients: number): Promise<Measured> {
+/** Told to clients, and the same until all of it was in PostgreSQL. */
+function measure(contender: Contender, clients: number) {
   return inDatabase(async (servers) => {
     const open = await contender.open(servers, plenty, clients);
     try {
@@ -75,12 +98,10 @@ function measure(contender: Contender, clients: number): Promise<Measured> {
       const durableIn = (performance.now() - begun) / 1_000;
       if (durable !== told) throw new Error(`${contender.name} told ${told} and has ${durable}`);
       return {
-        contender: contender.name,
-        what: contender.what,
         clients,
-        answered_per_second: Math.round(told / answeredIn),
-        durable_per_second: Math.round(durable / durableIn),
-        at_risk: open.atRisk,
+        toldPerSecond: Math.round(told / answeredIn),
+        durablePerSecond: Math.round(durable / durableIn),
+        atRisk: open.atRisk,
         latency: latency.summary(),
       };
     } finally {

@@ -1,0 +1,108 @@
+import type { Measurement, MeasurementId } from './measurement.ts';
+import { median } from './median.ts';
+import type { RunResult } from './run-result.ts';
+
+/** What several runs say about each thing that was measured. */
+
+/** The page is made of so many runs where there are so many. */
+export const runsMax = 3;
+/** Within which a figure's runs are said to agree. */
+export const spreadPercentMax = 15;
+
+export interface Figure {
+  readonly id: MeasurementId;
+  readonly what: string;
+  readonly unit: Measurement['unit'];
+  readonly target: Measurement['target'];
+  readonly command: string;
+  /** One a run, in their order; null where the run has none. Of a thing measured several times in a run, its median. */
+  readonly values: readonly (number | null)[];
+  readonly median: number;
+  /** From the lowest to the highest, of the median; null where there is one only. */
+  readonly spreadPercent: number | null;
+  /** `wrong`: something was counted that must not be. */
+  readonly verdict: 'met' | 'missed' | 'wrong' | 'no target';
+  /** In its own run, the median of them; null where it was not compared. */
+  readonly timesRowLock: number | null;
+  readonly timesFloor: number | null;
+  /** Of all runs, the one nearest to the median first. */
+  readonly measurements: readonly Measurement[];
+}
+
+/** A step that ended badly, in so many of the runs. */
+export interface Failure {
+  readonly name: string;
+  readonly command: string;
+  readonly runs: number;
+  readonly why: string;
+}
+
+/** The newest whole runs of the code of the newest one; code that is no commit's is only that run's. */
+export function runsOfPage(stored: readonly RunResult[]): RunResult[] {
+  const whole = stored.filter(({ kind }) => kind === 'whole');
+  const newest = whole.at(-1);
+  if (newest === undefined) return [];
+  if (!newest.machine.unchanged) return [newest];
+  const same = whole.filter(({ machine }) => machine.unchanged && machine.commit === newest.machine.commit);
+  return same.slice(-runsMax);
+}
+
+/** In the order in which they were measured. */
+export function figuresOf(runs: readonly RunResult[]): Figure[] {
+  const measured = runs.map(({ steps }) => steps.flatMap(({ measurements }) => measurements));
+  const names = new Set(measured.flat().map(nameOf));
+  return [...names].map((name) => {
+    const perRun = measured.map((ofRun) => ofRun.filter((one) => nameOf(one) === name));
+    const all = perRun.flat();
+    const { id, what, unit, target, command } = all.at(-1)!;
+    const values = perRun.map((ofRun) => (ofRun.length === 0 ? null : median(ofRun.map(({ value }) => value))));
+    const known = values.filter((value) => value !== null);
+    const middle = median(known);
+    const times = (ofRun: readonly Measurement[][]): number | null => {
+      const ratios = values.flatMap((value, run) => {
+        const other = ofRun[run]!.map((one) => one.value);
+        return value === null || other.length === 0 ? [] : [value / median(other)];
+      });
+      return unit !== '/s' || ratios.length === 0 ? null : median(ratios);
+    };
+    return {
+      id,
+      what,
+      unit,
+      target,
+      command,
+      values,
+      median: middle,
+      spreadPercent: known.length < 2 ? null : spreadPercent(known),
+      verdict: all.some(({ right }) => !right) ? 'wrong' : verdictOf(middle, target),
+      timesRowLock: times(measured.map((ofRun) => ofRun.filter((one) => one.id === 'baseline' && one.what === 'row-lock'))),
+      timesFloor: times(measured.map((ofRun) => ofRun.filter((one) => one.id === 'floor'))),
+      measurements: all.toSorted((a, b) => Math.abs(a.value - middle) - Math.abs(b.value - middle)),
+    };
+  });
+}
+
+export function failuresOf(runs: readonly RunResult[]): Failure[] {
+  const failed = runs.flatMap(({ steps }, run) => steps.filter((step) => step.failed !== null).map((step) => ({ ...step, run })));
+  return [...Map.groupBy(failed, ({ name }) => name).values()].map((same) => ({
+    name: same[0]!.name,
+    command: same[0]!.command,
+    runs: new Set(same.map(({ run }) => run)).size,
+    why: [...new Set(same.map((step) => step.failed!))].join('; '),
+  }));
+}
+
+/** From the lowest to the highest, in percent of the median. */
+export function spreadPercent(values: readonly number[]): number {
+  const range = Math.max(...values) - Math.min(...values);
+  return range === 0 ? 0 : (100 * range) / median(values);
+}
+
+function verdictOf(value: number, target: Measurement['target']): Figure['verdict'] {
+  if (target === undefined) return 'no target';
+  return (target.bound === 'at least' ? value >= target.value : value <= target.value) ? 'met' : 'missed';
+}
+
+function nameOf({ id, what }: Measurement): string {
+  return `${id} ${what}`;
+}
