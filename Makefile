@@ -20,7 +20,7 @@ help:
 	@echo 'make chaos         faults on the real stack (ROUNDS=n FROM=seed ONLY=fault)'
 	@echo 'make simulate SEEDS=1000 FROM=1   runs in memory with everything going wrong; SEED=42: one of them, step by step'
 	@echo 'make planted-bugs  bugs put in on purpose: the simulation must find each'
-	@echo 'make bench         the measurements of bench/, side by side'
+	@echo 'make bench         every figure of docs/PERFORMANCE.md, measured again (about 40 min; QUICK=1 ONLY=P1,P3 LONG=1)'
 
 bootstrap:
 	@deploy/local/bootstrap.sh
@@ -38,7 +38,7 @@ demo: up
 	@$(NODE) services/cli/main.ts demo
 
 bench: bootstrap
-	@$(NODE) bench/main.ts
+	@$(NODE) bench/main.ts $(if $(QUICK),--quick) $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY))
 
 bench-check: bootstrap
 	@$(NODE) bench/check.ts

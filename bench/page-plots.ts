@@ -18,10 +18,11 @@ export type Picture = { readonly file: string; readonly title: string } & (
 
 export function picturesOf(figures: readonly Figure[]): Picture[] {
   const bars = sideBySide(figures);
-  const lines = figures.flatMap(({ id, what, measurements }): Picture[] => {
+  const ordered = figures.toSorted((a, b) => a.id.localeCompare(b.id));
+  const lines = ordered.flatMap(({ id, what, measurements }): Picture[] => {
     const plots = measurements.flatMap(({ plot }) => (plot === undefined ? [] : [plot]));
     if (plots.length === 0) return [];
-    return [{ file: `${slugOf(`${id} ${what}`)}.svg`, title: `${id}, ${what}: ${plots[0]!.title}`, kind: 'lines', plots }];
+    return [{ file: `${slugOf(`${id} ${what}`)}.svg`, title: `${id}: ${plots[0]!.title}`, kind: 'lines', plots }];
   });
   return bars === undefined ? lines : [{ file: 'side-by-side.svg', title: bars.title, kind: 'bars', bars }, ...lines];
 }

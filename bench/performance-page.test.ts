@@ -8,7 +8,7 @@ const plot = {
   series: [{ name: 'p50', points: [[1, 2] as [number, number]] }],
 };
 const killed = { id: 'P6' as const, what: 'a million holds', unit: 's' as const, target: { bound: 'at most' as const, value: 3 } };
-const findings = '## Why\n\n### P6: a writer killed\n\nIt is the lease.\n';
+const findings = '## Why\n\n### P5, P6: a writer killed\n\nIt is the lease.\n';
 
 function page(killedSeconds: number, over: { right?: boolean; failed?: string } = {}): string {
   const runs = [1, 2, 3].map((day) =>
@@ -29,13 +29,17 @@ function page(killedSeconds: number, over: { right?: boolean; failed?: string } 
 const rowOf = (text: string, begin: string): string => text.split('\n').find((line) => line.startsWith(begin))!;
 
 test('a row says target, median, spread, ratios within the runs, and whether it is met', () => {
-  expect(rowOf(page(2), '| P1 ')).toBe('| P1 | one item | at least 10,000/s | **20,002/s** | 0 % | 10 x | 0.50 x | met |');
+  expect(rowOf(page(2), '| P1 ')).toBe(
+    '| P1 | one writer from a full line: one item | at\u00a0least\u00a010,000/s | **20,002/s** | 0 % | 10 x | 50 % | met |',
+  );
 });
 
 test('a miss has a line that leads to its explanation', () => {
   const text = page(6);
   expect(rowOf(text, '| P6 ')).toContain('| **missed** |');
-  expect(rowOf(text, '- **P6')).toBe('- **P6, a million holds**: 6 s, 200 % of the target; [P6: a writer killed](#p6-a-writer-killed)');
+  expect(rowOf(text, '- **P6')).toBe(
+    '- **P6, a million holds**: 6 s, 200 % of the target; [P5, P6: a writer killed](#p5-p6-a-writer-killed)',
+  );
 });
 
 test('a miss that no heading explains says so', () => {
@@ -56,7 +60,7 @@ test('a step that failed stands in the table and in the first paragraph', () => 
 
 test('pictures, every run, commands and findings are on it', () => {
   const text = page(2);
-  expect(text).toContain('![P6, a million holds: latency by rate](performance/p6-a-million-holds.svg)');
+  expect(text).toContain('![P6: latency by rate](performance/p6-a-million-holds.svg)');
   expect(text).toContain('(performance/side-by-side.svg)');
   expect(text).toContain('| one item | 20,001/s | 20,002/s | 20,003/s | **20,002/s** | 0 % | yes |');
   expect(text).toContain('\nnode bench/takeover.ts\n');

@@ -8,10 +8,10 @@ import type { RunResult } from './run-result.ts';
 /** In the order of the page. */
 const TITLES: Readonly<Record<MeasurementId, string>> = {
   P1: 'one writer, from a full line to durable decisions',
-  P1b: 'the same writer, other sales',
-  P2: 'reservations over HTTP, each answered with its decision',
+  P1b: 'the same, other sales',
+  P2: 'over HTTP, each answered with its decision',
   P3: 'reads of availability',
-  P4: 'orders, from the request to `paid`',
+  P4: 'orders',
   P5: 'as a sale grows, and as lines are added',
   P6: 'a writer killed',
   P7: 'memory',
@@ -19,6 +19,14 @@ const TITLES: Readonly<Record<MeasurementId, string>> = {
   generator: 'the load generator itself',
   baseline: 'what people run instead',
   floor: 'the floor',
+};
+
+/** What its name alone does not tell a reader of the first table. */
+const TOLD_BEFORE: Readonly<Partial<Record<MeasurementId, string>>> = {
+  P1: 'one writer from a full line: ',
+  P1b: 'one writer from a full line: ',
+  P5: 'one writer from a full line: ',
+  P8: 'a stampede: ',
 };
 
 const compared: readonly MeasurementId[] = ['baseline', 'floor'];
@@ -44,7 +52,7 @@ export function performancePage(runs: readonly RunResult[], findings: string, pl
       ['---', '---', '---:', '---:', '---:', '---:', '---:', '---'],
       [...aimed.map(targetRow), ...failures.map((failure) => failureRow(failure, runs.length))],
     ),
-    `Reached is the median of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}; of a row lock, of the floor: how many times as much, measured in turn in the same run. Runs that are more than ${spreadPercentMax} % apart are in bold: read them as a range.`,
+    `Reached is the median of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}, and of a thing measured several times within a run its median there; of a row lock, of the floor: how many times as much, measured in turn in the same run. Runs that are more than ${spreadPercentMax} % apart are in bold: read them as a range.`,
     misses(aimed, findings),
     '## Pictures',
     ...picturesOf(figures).flatMap(({ file, title }) => [`**${title}**`, `![${title}](${plotsFolder}/${file})`]),
@@ -87,25 +95,22 @@ function opening(runs: readonly RunResult[], figures: readonly Figure[], aimed: 
     writer === undefined
       ? ''
       : `One writer decides **${valueOf(writer.median, writer.unit)}** reservations of one item from a full line${sentence(writer)}.`,
-    best === undefined ? '' : `Over HTTP, ${best.what}: **${valueOf(best.median, best.unit)}**${sentence(best)}.`,
+    best === undefined ? '' : `Over HTTP, ${best.what}: **${valueOf(best.median, best.unit)}**${sentence({ ...best, timesFloor: null })}.`,
     failures.length === 0 ? '' : `**${count(failures.length, 'step')} failed**: see the end of the table.`,
   ];
+  const versions = Object.entries(machine.versions).map((pair) => pair.join(' '));
   const when = runs.map(({ at }) => `${at.slice(0, 10)} ${at.slice(11, 16)}`).join(', ');
   return [
     said.filter((one) => one !== '').join(' '),
     table(
-      [
-        'machine',
-        `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}; servers, services and load generators share them`,
-      ],
+      ['', ''],
       ['---', '---'],
       [
         [
-          'versions',
-          Object.entries(machine.versions)
-            .map((pair) => pair.join(' '))
-            .join(', '),
+          'machine',
+          `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}; servers, services and load share them`,
         ],
+        ['versions', versions.join(', ')],
         ['code', `commit ${machine.commit}${machine.unchanged ? '' : ', with changes'}`],
         ['runs', `\`${newest.command}\`, ${when} UTC, ${newest.minutes.toFixed(0)} minutes each`],
         ['other load', `load average ${runs.map((run) => run.machine.loadBefore.toFixed(2)).join(', ')} when each began`],
@@ -117,14 +122,14 @@ function opening(runs: readonly RunResult[], figures: readonly Figure[], aimed: 
 function sentence({ timesRowLock, timesFloor }: Figure): string {
   const parts = [
     timesRowLock === null ? '' : `${times(timesRowLock)} a row lock a request`,
-    timesFloor === null ? '' : `${(100 * timesFloor).toFixed(0)} % of the floor`,
+    timesFloor === null ? '' : `${(100 * timesFloor).toFixed(0)} % of what PostgreSQL takes in at all`,
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
 }
 
 function targetRow(figure: Figure): string[] {
   const { id, what, target, median, unit, verdict, timesRowLock, timesFloor } = figure;
-  const hasRatio = ['P1', 'P1b', 'P2', 'P4'].includes(id);
+  const hasRatio = ['P1', 'P1b', 'P2'].includes(id);
   const verdicts: Readonly<Record<Figure['verdict'], string>> = {
     met: 'met',
     missed: '**missed**',
@@ -133,12 +138,12 @@ function targetRow(figure: Figure): string[] {
   };
   return [
     id,
-    what,
-    `${target!.bound} ${valueOf(target!.value, unit)}`,
+    `${TOLD_BEFORE[id] ?? ''}${what}`,
+    `${target!.bound} ${valueOf(target!.value, unit)}`.replaceAll(' ', '\u00a0'),
     `**${valueOf(median, unit)}**`,
     spread(figure),
     hasRatio && timesRowLock !== null ? times(timesRowLock) : '',
-    ['P1', 'P1b'].includes(id) && timesFloor !== null ? times(timesFloor) : '',
+    ['P1', 'P1b'].includes(id) && timesFloor !== null ? `${(100 * timesFloor).toFixed(0)} %` : '',
     verdicts[verdict],
   ];
 }
@@ -147,13 +152,13 @@ function failureRow({ name, command, runs, why }: Failure, of: number): string[]
   return ['', `${name}: \`${command}\` ${why}`, '', '', '', '', '', `**FAILED** in ${runs} of ${count(of, 'run')}`];
 }
 
-/** One line a miss, with where it is explained: the heading of the findings that begins with its id. */
+/** One line a miss, with where it is explained: under the heading of the findings that names its id before a colon. */
 function misses(aimed: readonly Figure[], findings: string): string {
   const headings = [...findings.matchAll(/^#+ (.+)$/gm)].map(([, text]) => text!);
   return aimed
     .filter(({ verdict }) => verdict === 'missed')
     .map(({ id, what, target, median, unit }) => {
-      const heading = headings.find((text) => new RegExp(`^${id}\\b`).test(text));
+      const heading = headings.find((text) => text.split(':')[0]!.split(', ').includes(id));
       const why = heading === undefined ? 'not explained yet' : `[${heading}](#${slugOf(heading)})`;
       const reached = target!.value === 0 ? '' : `, ${((100 * median) / target!.value).toFixed(0)} % of the target`;
       return `- **${id}, ${what}**: ${valueOf(median, unit)}${reached}; ${why}`;
@@ -240,7 +245,12 @@ function howTo(runs: readonly RunResult[]): string {
   return [
     `\`make bench\` measures all of it on a stack of its own (${minutes.toFixed(0)} minutes on the machine above), adds a file to \`bench/results/\` and writes this page anew from the newest three whole runs of the same commit. \`make bench QUICK=1\` tries every program on a small size, \`ONLY=P1,P3\` measures some, \`LONG=1\` grows a sale to ten million reservations; of these, only the last is taken into the page. \`node bench/page.ts\` writes the page from what is stored.`,
     'Loads are open loop: requests leave on their own clock, and latency counts from the instant a request was due. After each measurement what clients were told is counted against PostgreSQL; one that counts wrong has failed, however fast it was. A program alone, on a stack that runs:',
-    `\`\`\`sh\nmake up\neval "$(node deploy/local/main.ts env | sed 's/^/export /')"\n${commandsOf(runs.at(-1)!).join('\n')}\n\`\`\``,
+    `\`\`\`sh
+make up                                # ONLY=servers for what needs no service
+export PATH=$PWD/node_modules/.bin:$PATH
+eval "$(node deploy/local/main.ts env)"; export TEST_DATABASE_OWNER_URL=$DATABASE_OWNER_URL
+${commandsOf(runs.at(-1)!).join('\n')}
+\`\`\``,
   ].join('\n\n');
 }
 
@@ -279,7 +289,7 @@ function times(ratio: number): string {
 }
 
 function ms(value: Measurement['details'][string] | undefined): string {
-  return typeof value === 'number' ? `${value.toFixed(1)} ms` : '';
+  return typeof value === 'number' ? `${value.toFixed(1)}\u00a0ms` : '';
 }
 
 function count(number: number, noun: string): string {

@@ -12,6 +12,8 @@ import type { Bars } from './page-plots.ts';
 const { document } = parseHTML('<html></html>') as unknown as { document: never };
 
 const width = 760;
+/** Of the largest type used, about. */
+const letterWidth = 7.5;
 const colours = ['blue', 'orange', 'green', 'purple', 'red'];
 /** Greys and colours that can be read on either ground, should a reader's browser not tell which it is. */
 const style = `
@@ -36,7 +38,7 @@ export function drawLines([nearest, ...others]: readonly MeasuredPlot[]): string
     width,
     height: 360,
     marginLeft: 70,
-    marginRight: names.length < 2 ? 50 : 40 + 8 * Math.max(...names.map(({ length }) => length)),
+    marginRight: names.length < 2 ? 50 : 30 + letterWidth * Math.max(...names.map(({ length }) => length)),
     marginTop: 30,
     marginBottom: 45,
     ariaLabel: title,
@@ -83,7 +85,7 @@ export function drawBars({ title, label, bars }: Bars): string {
   return draw({
     width,
     height: 34 * bars.length + 70,
-    marginLeft: 270,
+    marginLeft: 20 + letterWidth * Math.max(...bars.map(({ name }) => name.length)),
     marginRight: 80,
     marginTop: 10,
     marginBottom: 45,
