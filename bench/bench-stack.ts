@@ -45,10 +45,15 @@ export async function runProgram(program: Program, environment: Readonly<Record<
   const child = spawn(process.execPath, [...nodeArgs, '--disable-warning=TimeoutNegativeWarning', file, ...args], {
     cwd: openLayout(base).layout.root,
     env: { ...environment, TEST_DATABASE_OWNER_URL: environment['DATABASE_OWNER_URL'] },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
   createInterface(child.stdout).on('line', (line) => lines.push(line));
+  let error = '';
+  createInterface(child.stderr).on('line', (line) => {
+    console.error(line);
+    if (/^(\w*Error|Uncaught)\b/.test(line)) error = `: ${line}`;
+  });
   let killing: NodeJS.Timeout | undefined;
   let early: string | undefined;
   const end = (why: string): void => {
@@ -62,8 +67,8 @@ export async function runProgram(program: Program, environment: Readonly<Record<
   signal?.addEventListener('abort', abort);
   if (signal?.aborted === true) abort();
   const ended = await new Promise<string | null>((resolve) => {
-    child.on('error', (error) => resolve(`did not start: ${error.message}`));
-    child.on('close', (code, by) => resolve(code === 0 ? null : `ended with ${by ?? code}`));
+    child.on('error', ({ message }) => resolve(`did not start: ${message}`));
+    child.on('close', (code, by) => resolve(code === 0 ? null : `ended with ${by ?? code}${error}`));
   });
   clearTimeout(late);
   clearTimeout(killing);

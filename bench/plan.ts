@@ -116,7 +116,7 @@ export const PLAN: readonly Step[] = [
   },
   {
     name: 'a writer killed',
-    ids: ['P6'],
+    ids: ['P6', 'P7'],
     program: 'takeover.ts',
     args: [],
     stack: 'servers',
