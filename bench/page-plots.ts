@@ -31,7 +31,9 @@ export function picturesOf(figures: readonly Figure[]): Picture[] {
 function sideBySide(figures: readonly Figure[]): Bars | undefined {
   const compared = figures.filter(({ id }) => id === 'baseline' || id === 'floor');
   if (compared.length === 0) return undefined;
-  const own = figures.filter(({ id, unit, median }) => ['P1', 'P2'].includes(id) && unit === '/s' && median > 0);
+  const own = figures.filter(
+    ({ id, unit, target, median }) => ['P1', 'P2'].includes(id) && unit === '/s' && target !== undefined && median > 0,
+  );
   const bars = [...compared, ...own].map((figure) => ({
     name: barName(figure),
     value: figure.median,
@@ -47,7 +49,7 @@ function sideBySide(figures: readonly Figure[]): Bars | undefined {
 function barName({ id, what }: Figure): string {
   if (id === 'floor') return 'the floor: COPY alone';
   if (id === 'baseline') return what;
-  return id === 'P1' ? 'our writer' : `ours over HTTP, ${what}`;
+  return id === 'P1' ? 'our writer' : `ours over HTTP, ${what.replace(/^reservations /, '')}`;
 }
 
 /** As GitHub makes the anchor of a heading. */

@@ -55,6 +55,7 @@ export function performancePage(runs: readonly RunResult[], findings: string, pl
     `Reached is the median of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}, and of a thing measured several times within a run its median there; of a row lock, of the floor: how many times as much, measured in turn in the same run. Runs that are more than ${spreadPercentMax} % apart are in bold: read them as a range.`,
     misses(aimed, findings),
     '## Pictures',
+    'Blue bars are ours. Of lines, the thick ones are the run nearest to the median, thin ones the other runs.',
     ...picturesOf(figures).flatMap(({ file, title }) => [`**${title}**`, `![${title}](${plotsFolder}/${file})`]),
     '## Beside what people run instead',
     'Each at the number of clients that suits it best, straight at the servers: without HTTP, order, limits per user, idempotency or proof. What counts is what stands in PostgreSQL. The floor is what no writer on this PostgreSQL can be faster than: the rows of a decision by COPY from one connection, made before the clock starts.',

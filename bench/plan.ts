@@ -98,7 +98,7 @@ export const PLAN: readonly Step[] = [
     program: 'behind.ts',
     args: ['--to', '1000000'],
     quickArgs: ['--quick'],
-    longArgs: ['--to', '10010000'],
+    longArgs: ['--to', '10000000'],
     stack: 'servers',
     fresh: true,
     seconds: 120,

@@ -90,7 +90,7 @@ export function drawBars({ title, label, bars }: Bars): string {
     marginTop: 10,
     marginBottom: 45,
     ariaLabel: title,
-    x: { label: `${label} →`, ...powersOfTen(least, Math.max(...values)), domain: [least, Math.max(...values)] },
+    x: { label: `${label} →`, ...powersOfTen(least, Math.max(...values), [1]), domain: [least, Math.max(...values)] },
     y: { label: null, domain: bars.map(({ name }) => name), padding: 0.3, tickSize: 0 },
     marks: [
       Plot.barX(bars, {
@@ -119,12 +119,11 @@ function scaleOf(log: boolean, values: readonly number[]): Plot.ScaleOptions {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const distinct = [...new Set(values)];
   if (distinct.length <= ticksMax) return { type: 'log', grid: true, ticks: distinct, tickFormat: whole };
-  return powersOfTen(least, most);
+  return powersOfTen(least, most, most / least >= 1_000 ? [1] : [1, 2, 5]);
 }
 
-function powersOfTen(least: number, most: number): Plot.ScaleOptions {
-  const between = most / least >= 1_000 ? [1] : [1, 2, 5];
-  const ticks = Array.from({ length: 12 }, (_, exponent) => between.map((digit) => digit * 10 ** (exponent - 3))).flat();
+function powersOfTen(least: number, most: number, digits: readonly number[]): Plot.ScaleOptions {
+  const ticks = Array.from({ length: 12 }, (_, exponent) => digits.map((digit) => digit * 10 ** (exponent - 3))).flat();
   return { type: 'log', grid: true, ticks: ticks.filter((tick) => tick >= least && tick <= most), tickFormat: whole };
 }
 
