@@ -101,7 +101,8 @@ async function run(step: Step): Promise<StepResult> {
     const output = readOutput(end.lines);
     measurements.push(...output.measurements);
     text.push(...output.text);
-    failed = end.failed ?? output.fault;
+    const faults = [end.failed, output.fault].filter((fault) => fault !== null);
+    failed = faults.length === 0 ? null : faults.join('; ');
   } catch (error) {
     failed = (error as Error).message;
   }
