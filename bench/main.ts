@@ -39,7 +39,7 @@ const { values: flags } = parseArgs({
   allowNegative: true,
 });
 const only = flags.only?.split(',');
-const steps = stepsFor({ quick: flags.quick, long: flags.long, only });
+const steps = stepsAsked();
 const kind: RunResult['kind'] = flags.quick ? 'quick' : only === undefined ? 'whole' : 'part';
 const { layout } = openLayout(base);
 const interrupted = new AbortController();
@@ -85,6 +85,15 @@ const bad = results.filter(({ failed, measurements }) => failed !== null || meas
 if (bad.length > 0) {
   say(`FAILED: ${[...new Set(bad.map(({ name }) => name))].join(', ')}`);
   process.exitCode = 1;
+}
+
+function stepsAsked(): Step[] {
+  try {
+    return stepsFor({ quick: flags.quick, long: flags.long, only });
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
 }
 
 async function run(step: Step): Promise<StepResult> {
