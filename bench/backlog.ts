@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Partition, SaleId } from '#schemas/ids.ts';
+import { writerArgs } from '#deploy/local/our-services.ts';
 import { allocateLine } from '#shared/ledger/lines.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { encodeCommand } from '#shared/line/encode.ts';
@@ -120,7 +121,7 @@ export async function openBacklog({
     startWriter({ nodeFlags = [], onLog } = {}) {
       const writer = spawn(
         process.execPath,
-        ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=32', ...nodeFlags, 'services/writer/main.ts'],
+        ['--disable-warning=TimeoutNegativeWarning', ...writerArgs, ...nodeFlags, 'services/writer/main.ts'],
         {
           // Standard output is for measurements.
           stdio: ['ignore', onLog === undefined ? 2 : 'pipe', 'inherit'],

@@ -81,7 +81,7 @@ export async function sendReservations(
 }
 
 /** Written by hand, as `encodeCommand` would: making the backlog must not take longer than deciding it. */
-function reservation(saleId: SaleId, n: number, items: string, acceptedAt: number, replies: boolean): Buffer {
+export function reservation(saleId: SaleId, n: number, items: string, acceptedAt: number, replies: boolean): Buffer {
   const hex = hexOf(`${saleId}/${String(n)}`);
   const replyTo = replies ? `,"reply_to":"bench/${String(n)}"` : '';
   return Buffer.from(

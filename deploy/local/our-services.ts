@@ -17,9 +17,11 @@ interface Service {
 
 /**
  * The writer makes much that is short-lived: with the default of 16 MiB for it, a third of its time went into
- * collecting garbage. With more than this its buffers, which only a collection frees, bring on larger collections.
+ * collecting garbage. Its buffers, which stand outside the heap and are freed by full collections only, would bring one
+ * on every 64 MB, three a second: measured by the size of the whole process instead, a tenth more decisions are made,
+ * for a hundred and fifty MB (docs/PERFORMANCE.md, "P7").
  */
-const writerArgs = ['--max-semi-space-size=32'];
+export const writerArgs = ['--max-semi-space-size=32', '--external-memory-accounted-in-global-limit'];
 
 const TABLE: readonly Service[] = [
   { name: 'gateway-sim', folder: 'gateway-sim' },

@@ -8,7 +8,7 @@ test('what was added is never denied, over all layers; what was not is denied ne
   for (let n = 0; n < count; n += 7) expect(filter.mayHold(uuid(`in-${String(n)}`))).toBe(true);
   let wrong = 0;
   for (let n = 0; n < 20_000; n++) if (filter.mayHold(uuid(`out-${String(n)}`))) wrong++;
-  expect(wrong / 20_000).toBeLessThan(0.03);
+  expect(wrong).toBeLessThan(10);
 });
 
 test('an empty filter holds nothing', () => {

@@ -12,11 +12,16 @@ export interface KeyFilter {
   readonly mayHold: (id: string) => boolean;
 }
 
-/** Of the first layer; each next one is four times as large. */
+/** Of the first layer; each next one is four times as large, up to a bound. */
 const firstLayerIdsMax = 100_000;
-/** With four probes an id, about one in a hundred that were never added looks as if it had been. */
-const bitsPerId = 10;
-const probes = 4;
+/** Then they are all of this size, 32 MiB: a sale of ten million has two of them, and no table of hundreds that is nearly empty. */
+const layerIdsMax = 6_400_000;
+/**
+ * With six probes an id, one in 40,000 for each layer that was never added looks as if it had been. One in a hundred is
+ * too many: then each batch of 2,000 has to wait until the ledger has answered.
+ */
+const bitsPerId = 32;
+const probes = 6;
 
 const digits = new Int32Array(WORDS_PER_ID);
 
@@ -34,7 +39,7 @@ export function createKeyFilter(): KeyFilter {
   return {
     add(id) {
       if (newest.ids >= newest.idsMax) {
-        newest = createLayer(newest.idsMax * 4);
+        newest = createLayer(Math.min(newest.idsMax * 4, layerIdsMax));
         layers.push(newest);
       }
       newest.ids++;

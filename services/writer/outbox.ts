@@ -49,7 +49,7 @@ interface Waiting {
 }
 
 /** Events sent in one call; the publisher splits them by bytes. */
-const sendEventsMax = 4_000;
+const sendEventsMax = 10_000;
 const retryMsMin = 50;
 const retryMsMax = 5_000;
 

@@ -1,7 +1,7 @@
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { Partition, SaleId } from '#schemas/ids.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
-import { eventRecordBytesMax, parseEventRecord, toEventRecords } from './event-records.ts';
+import { parseEventRecord, toEventRecords } from './event-records.ts';
 import { createKafka, rootCause, silentLog, type KafkaAccess } from './kafka-client.ts';
 import type { ConsumeSaleEventsOptions, EventPublisher, SaleEventsConsumer } from './line.ts';
 import { createMicroBatch, realTurns } from './micro-batch.ts';
@@ -18,6 +18,12 @@ export interface EventPublisherOptions extends KafkaAccess {
 
 /** Nobody waits for these records as a buyer waits for an answer: fewer and larger requests leave the machine to those. */
 const publishLingerMs = 10;
+/**
+ * Of one request, before it is compressed; under what the topic takes of records that cannot be (topics.ts). Requests of
+ * a partition go one after the other, and each waits several times for a writer that is busy deciding: at a size of
+ * one record, publishing was what held a backlog up.
+ */
+const publishBytesMax = 6 * 1024 * 1024;
 
 /**
  * Publishes decided events. Readers drop what is not newer than what they have
@@ -39,7 +45,7 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
       busyRecords: 20,
       flushRecords: 20,
       requestRecordsMax: 100,
-      requestBytesMax: eventRecordBytesMax,
+      requestBytesMax: publishBytesMax,
       recordsWaitingMax: 1_000,
       bytesWaitingMax: 128 * 1024 * 1024,
       recordTimeoutMs: publishTimeoutMs,
