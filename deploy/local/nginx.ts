@@ -58,7 +58,8 @@ export function gatewayValues({ layout, folder, tls }: { layout: Layout; folder:
 /** nginx.conf around the filled template, for a process that is not root and stays in the foreground. */
 export function nginxConf({ folder, gateway, cores }: { folder: string; gateway: string; cores: number }): string {
   return `# Written by deploy/local/nginx.ts at each start.
-worker_processes ${cores > 2 ? 2 : 1};
+worker_processes ${Math.min(2, cores)};
+pcre_jit on;
 worker_rlimit_nofile 20000;
 worker_shutdown_timeout 5s;
 daemon off;

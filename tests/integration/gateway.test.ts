@@ -132,6 +132,11 @@ async function raw(bytes: string): Promise<string> {
   return text;
 }
 
+/** As a service takes it from what the gateway passed on. */
+function traceIdOf(headers: IncomingHttpHeaders): string {
+  return String(headers['traceparent']).slice(3, 35);
+}
+
 beforeAll(async () => {
   const ports = { reserve: await portOf(services.reserve), checkout: await portOf(services.checkout), audit: await portOf(services.audit) };
   refusals.on('message', (datagram) => turnedAway.push(attemptOfDatagram(datagram)));
@@ -296,15 +301,65 @@ describe('limits', () => {
 
 describe('the microcache', () => {
   test('many readers at once are one question, each with an id of its own', async () => {
-    behave = (_request, response) =>
-      setTimeout(() => response.writeHead(200, { 'cache-control': 'public, max-age=1', etag: '"7"' }).end('{"as_of_seq":7}'), 50);
+    behave = (request, response) =>
+      setTimeout(
+        () =>
+          response
+            .writeHead(200, { 'cache-control': 'public, max-age=1', etag: '"7"', 'x-trace-id': traceIdOf(request.headers) })
+            .end('{"as_of_seq":7}'),
+        50,
+      );
     const answers = await Promise.all(Array.from({ length: 100 }, () => ask('/v1/sales/s-many/availability')));
     expect(new Set(answers.map(({ text }) => text))).toEqual(new Set(['{"as_of_seq":7}']));
     expect(new Set(answers.map(({ headers }) => headers['x-request-id'])).size).toBe(100);
     expect(answers[0]?.headers).toMatchObject({ etag: '"7"', 'cache-control': 'public, max-age=1' });
     expect(seen.length).toBe(1);
+    // The trace in which the figures were read.
+    expect(new Set(answers.map(({ headers }) => headers['x-trace-id']))).toEqual(new Set([traceIdOf(seen[0]!.headers)]));
     const unchanged = await ask('/v1/sales/s-many/availability', { headers: { 'if-none-match': '"7"' } });
     expect({ status: unchanged.status, text: unchanged.text }).toEqual({ status: 304, text: '' });
+  });
+
+  test('an answer from the cache carries the ids of its own request, where the client names them', async () => {
+    const path = '/v1/sales/s-ids/availability';
+    behave = (request, response) =>
+      response.writeHead(200, { 'cache-control': 'public, max-age=1', 'x-trace-id': traceIdOf(request.headers) }).end('{}');
+    const first = await ask(path);
+    expect(seen[0]?.headers['x-request-id']).toBe(first.headers['x-request-id']);
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const named = await ask(path, { headers: { 'x-request-id': 'mine-2', traceparent } });
+    expect(named.headers).toMatchObject({
+      'x-cache': 'HIT',
+      'x-request-id': 'mine-2',
+      'x-trace-id': '0af7651916cd43dd8448eb211c80319c',
+    });
+    const strange = await ask(path, { headers: { 'x-request-id': 'a"b', traceparent: '00-zz-zz-01' } });
+    expect(strange.headers).toMatchObject({ 'x-cache': 'HIT', 'x-trace-id': first.headers['x-trace-id'] });
+    expect(strange.headers['x-request-id']).toMatch(/^req_[0-9.]+-\d+-\d+$/);
+  });
+
+  test('when the figures are a second old one reader waits for new ones, and who comes meanwhile is shown the old', async () => {
+    const path = '/v1/sales/s-renewed/availability';
+    let asked = 0;
+    behave = (_request, response) => {
+      const answer = `{"as_of_seq":${(asked += 1)}}`;
+      setTimeout(() => response.writeHead(200, { 'cache-control': 'public, max-age=1' }).end(answer), asked === 1 ? 0 : 300);
+    };
+    const pause = () => new Promise<null>((resolve) => setTimeout(() => resolve(null), 100));
+    let waits = ask(path);
+    // nginx counts whole seconds: one to two.
+    while ((await Promise.race([waits, pause()])) !== null) {
+      await pause();
+      waits = ask(path);
+    }
+    const meanwhile = await Promise.all(Array.from({ length: 50 }, () => ask(path)));
+    expect(new Set(meanwhile.map(({ text, headers }) => `${headers['x-cache'] as string} ${text}`))).toEqual(
+      new Set(['UPDATING {"as_of_seq":1}']),
+    );
+    expect(new Set(meanwhile.map(({ headers }) => headers['x-request-id'])).size).toBe(50);
+    expect((await waits).text).toBe('{"as_of_seq":2}');
+    expect((await ask(path)).text).toBe('{"as_of_seq":2}');
+    expect(asked).toBe(2);
   });
 
   test.each(['/v1/sales', '/v1/sales/s-public', '/v1/sales/s-public/availability'])(
