@@ -1,0 +1,187 @@
+/**
+ * Reads of a sale's availability while its stock moves: a ladder of rates by h2load, through the gateway and from the
+ * one API process, with a few readers beside it whose every answer is looked at and whose latency counts from the
+ * instant it was due. Then once as fast as they are answered, for the processor time a read takes where.
+ *
+ *   make up; eval "$(node deploy/local/main.ts env)"; node bench/reads.ts [--through gateway|api] [--connections 256]
+ *                         [--rates 90000,100000] [--seconds 8] [--quick]
+ */
+import { parseArgs } from 'node:util';
+import { openLayout } from '#deploy/local/open.ts';
+import { ensureH2load } from '#deploy/local/packages.ts';
+import { openPool } from '#shared/ledger/connections.ts';
+import { changeSale, createSale } from '../services/cli/sale/sale-calls.ts';
+import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import { checkedReads, type CheckedReads } from './load-tool/checked-reads.ts';
+import { runH2load, type H2loadResult } from './load-tool/h2load.ts';
+import { processesOf, processorSeconds } from './load-tool/processor-time.ts';
+import { print } from './measurement.ts';
+
+/** What a rate must keep to count as borne. */
+const p95MsMax = 50;
+/** Answered of those asked for, per second. */
+const answeredShareMin = 0.97;
+const units = 50_000_000;
+const sku = 'bench';
+/** nginx counts whole seconds, so its second is up to two; the API's figures are 50 ms old at most; the rest is the way. */
+const ageMsMax = { gateway: 2_500, api: 500 };
+/** Until the readers beside the tool are on their way, and so that they end after it. */
+const aroundSeconds = 1;
+
+const { values: flags } = parseArgs({
+  options: {
+    through: { type: 'string' },
+    connections: { type: 'string', default: '256' },
+    rates: { type: 'string' },
+    seconds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+  },
+});
+if (flags.through !== undefined && flags.through !== 'gateway' && flags.through !== 'api') throw new Error('--through is gateway or api');
+const connections = Number(flags.connections);
+const seconds = Number(flags.seconds ?? (flags.quick ? 2 : 8));
+const askedRates = flags.rates?.split(',').map(Number);
+const ways = [
+  {
+    name: 'gateway',
+    what: 'through the gateway',
+    target: 100_000,
+    rates: flags.quick ? [40_000, 80_000] : [10_000, 20_000, 40_000, 60_000, 80_000, 90_000, 100_000, 110_000, 120_000],
+  },
+  {
+    name: 'api',
+    what: 'one API process',
+    target: 20_000,
+    rates: flags.quick ? [10_000, 20_000] : [5_000, 10_000, 20_000, 30_000, 40_000, 50_000],
+  },
+] as const;
+
+const say = (line: string): void => console.error(line);
+const { layout } = openLayout();
+ensureH2load(layout, say);
+const surroundings = surroundingsOf(process.env);
+const pool = openPool(surroundings.databaseUrl, 'bench-reads', 1);
+
+interface Run {
+  readonly tool: H2loadResult;
+  readonly readers: CheckedReads;
+  readonly faults: readonly string[];
+  /** Microseconds of processor time a read took. */
+  readonly us: { readonly nginx: number; readonly api: number; readonly tool: number };
+}
+
+let runs = 0;
+/** A sale of its own, so that what buyers were told can be counted afterwards. */
+async function run(way: (typeof ways)[number], ratePerSecond?: number): Promise<Run> {
+  const sale = await createSale(surroundings.call, {
+    name: 'Bench',
+    starts_at: new Date(Date.now() - 1_000).toISOString(),
+    ends_at: new Date(Date.now() + 86_400_000).toISOString(),
+    items: [{ sku, name: 'Bench', unit_price: 100, currency: 'EUR', quantity: units }],
+    hold_seconds: 3_600,
+  });
+  const port = way.name === 'gateway' ? layout.ports.gateway : layout.ports.reserve;
+  const beside = checkedReads({
+    port,
+    saleId: sale.id,
+    sku,
+    units,
+    seconds: seconds + 2 * aroundSeconds,
+    ageMsMax: ageMsMax[way.name],
+    buyerIdentity: surroundings.buyerIdentity,
+    run: `reads-${process.pid}-${(runs += 1)}`,
+  });
+  await new Promise((resolve) => setTimeout(resolve, aroundSeconds * 1_000));
+  const [nginx, api] = [processesOf(layout, 'nginx'), processesOf(layout, 'reserve')];
+  const before = { nginx: processorSeconds(nginx), api: processorSeconds(api) };
+  const url = `http://127.0.0.1:${port}/v1/sales/${sale.id}/availability`;
+  const tool = await runH2load({ url, connections, seconds, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) });
+  const micros = (used: number): number => Math.round((used * 1e7) / Math.max(1, tool.answered)) / 10;
+  const us = {
+    nginx: micros(processorSeconds(nginx) - before.nginx),
+    api: micros(processorSeconds(api) - before.api),
+    tool: micros(tool.processorSeconds),
+  };
+  const readers = await beside;
+  await changeSale(surroundings.call, sale.id, 'close');
+  const { rows } = await pool.query<{ held: number }>('SELECT i.held FROM items i JOIN sale_lines l USING (sale_no) WHERE l.sale_id = $1', [
+    sale.id,
+  ]);
+  const faults = [...readers.faults];
+  const held = Number(rows[0]?.held);
+  if (held !== readers.toldHeld) faults.push(`${readers.toldHeld} buyers were told that they hold a unit, PostgreSQL says ${held}`);
+  if (!tool.allGood) faults.push('the load tool had answers other than 200, or none');
+  const { shortest, longest } = readers.bodyBytes;
+  // At its end each of its connections may have got a body that it does not count.
+  if (tool.bodyBytes < tool.answered * shortest || tool.bodyBytes > (tool.answered + connections) * longest)
+    faults.push(
+      `the load tool got ${tool.bodyBytes} bytes in ${tool.answered} answers, and the bodies looked at are ${shortest} to ${longest} bytes`,
+    );
+  for (const name of Object.keys(readers.answers)) if (name !== '200' && name !== '304') faults.push(`a reader's answer was ${name}`);
+  return { tool, readers, faults, us };
+}
+
+function tell(what: string, { tool, readers, faults, us }: Run, remark = ''): void {
+  const { p50Ms, p95Ms, p99Ms } = readers.latency;
+  say(
+    `  ${what}: ${tool.perSecond.toFixed(0)}/s answered, p50 ${p50Ms.toFixed(1)} p95 ${p95Ms.toFixed(1)} p99 ${p99Ms.toFixed(1)} ms, ` +
+      `a read took nginx ${us.nginx}, the API ${us.api}, the tool ${us.tool} us${remark}`,
+  );
+  for (const fault of faults) say(`    WRONG: ${fault}`);
+}
+
+try {
+  for (const way of ways) {
+    if (flags.through !== undefined && flags.through !== way.name) continue;
+    say(`reads ${way.what}, ${connections} connections`);
+    const steps: { rate: number; borne: boolean; run: Run }[] = [];
+    for (const rate of askedRates ?? way.rates) {
+      let borne = false;
+      for (let attempt = 1; attempt <= 2 && !borne; attempt += 1) {
+        const one = await run(way, rate);
+        borne = one.tool.perSecond >= rate * answeredShareMin && one.readers.latency.p95Ms < p95MsMax && one.faults.length === 0;
+        steps.push({ rate, borne, run: one });
+        tell(`${rate}/s`, one, borne ? '' : ', not borne');
+      }
+      if (!borne) break;
+    }
+    const allOut = await run(way);
+    tell('as fast as they are answered', allOut);
+    const best = steps.findLast(({ borne }) => borne)?.run;
+    const point = (ms: (run: Run) => number): [number, number][] =>
+      steps.map(({ run: one }) => [Math.round(one.tool.perSecond), Math.round(ms(one) * 100) / 100]);
+    print({
+      id: 'P3',
+      what: way.what,
+      value: Math.round(best?.tool.perSecond ?? 0),
+      unit: '/s',
+      target: { bound: 'at least', value: way.target },
+      right: [...steps.map((step) => step.run), allOut].every(({ faults }) => faults.length === 0),
+      details: {
+        borne_at: `p95 < ${p95MsMax} ms`,
+        connections,
+        p50_ms: best?.readers.latency.p50Ms ?? 0,
+        p95_ms: best?.readers.latency.p95Ms ?? 0,
+        p99_ms: best?.readers.latency.p99Ms ?? 0,
+        as_fast_as_answered_per_second: Math.round(allOut.tool.perSecond),
+        nginx_us: allOut.us.nginx,
+        api_us: allOut.us.api,
+        tool_us: allOut.us.tool,
+        reads_looked_at: steps.reduce((sum, step) => sum + step.run.readers.latency.count, allOut.readers.latency.count),
+      },
+      command: `node bench/reads.ts --through ${way.name}${flags.quick ? ' --quick' : ''}`,
+      plot: {
+        title: `Availability, ${way.what}`,
+        x: { label: 'reads answered a second', log: false },
+        y: { label: 'ms from the intended start', log: true },
+        series: [
+          { name: 'p50', points: point(({ readers }) => readers.latency.p50Ms) },
+          { name: 'p95', points: point(({ readers }) => readers.latency.p95Ms) },
+          { name: 'p99', points: point(({ readers }) => readers.latency.p99Ms) },
+        ],
+      },
+    });
+  }
+} finally {
+  await pool.end();
+}
