@@ -28,7 +28,7 @@ const answerMs = 20;
 const stallMs = 500;
 const stallEveryMs = 2_500;
 const knownRate = 1_000;
-/** Whole periods, so that the stalls in it are whole too, wherever it begins. */
+/** Whole periods. */
 const knownSeconds = (flags.quick ? 1 : 4) * (stallEveryMs / 1_000);
 const fewConnections = 16;
 /** A fifth of the requests are due in a stall and wait evenly up to its length: a quarter of those are the slowest 5 %. */

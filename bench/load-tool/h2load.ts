@@ -1,7 +1,7 @@
 import { runTool } from './run-tool.ts';
 
 /**
- * h2load of nghttp2: one GET over and over on many HTTP/1.1 connections, at a rate or as fast as they are answered.
+ * h2load of nghttp2: one GET over and over on many HTTP/1.1 connections, at a rate.
  * What it says of latency is not taken: it counts from the send, which it puts off while a connection waits.
  */
 
@@ -9,8 +9,8 @@ export interface H2loadOptions {
   readonly url: string;
   readonly connections: number;
   readonly seconds: number;
-  /** All connections together; absent: as fast as they are answered. */
-  readonly ratePerSecond?: number;
+  /** All connections together. */
+  readonly ratePerSecond: number;
 }
 
 export interface H2loadResult {
@@ -26,8 +26,8 @@ export interface H2loadResult {
 const threads = 2;
 
 export async function runH2load({ url, connections, seconds, ratePerSecond }: H2loadOptions): Promise<H2loadResult> {
-  const args = ['--h1', '-t', String(threads), '-c', String(connections), '-D', String(seconds)];
-  if (ratePerSecond !== undefined) args.push('--rps', String(ratePerSecond / connections));
+  const rps = String(ratePerSecond / connections);
+  const args = ['--h1', '-t', String(threads), '-c', String(connections), '-D', String(seconds), '--rps', rps];
   const run = await runTool('h2load', [...args, url], (seconds + 30) * 1_000);
   return { ...parseH2load(run.printed), processorSeconds: run.processorSeconds };
 }

@@ -21,8 +21,11 @@ const server = createServer((request, response) => {
 });
 server.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 }, () => console.log((server.address() as AddressInfo).port));
 if (stallMs > 0) {
-  setInterval(() => {
-    Atomics.wait(still, 0, 0, stallMs);
-  }, everyMs);
+  const stall = (): unknown => Atomics.wait(still, 0, 0, stallMs);
+  // Half a period after the start: a run of whole periods that begins before has every stall whole.
+  setTimeout(() => {
+    setInterval(stall, everyMs);
+    stall();
+  }, everyMs / 2);
 }
 process.stdin.resume().once('end', () => process.exit(0));

@@ -79,18 +79,15 @@ export function ensureFaketime(layout: Layout, say: (line: string) => void): str
   return faketimeLibrary()!;
 }
 
-/** Puts load on an HTTP server at a rate. Only `bench/reads.ts` wants it. */
-const H2LOAD: Tool = {
-  name: 'h2load',
-  apt: 'nghttp2-client',
-  brew: 'nghttp2',
-  dnf: 'nghttp2',
-  lacking: () => (onPath('h2load') ? null : 'not found'),
-};
+/** Put load on an HTTP server, at a rate and as fast as it answers. Only `bench/reads.ts` wants them. */
+const LOAD_TOOLS: readonly Tool[] = [
+  { name: 'h2load', apt: 'nghttp2-client', brew: 'nghttp2', dnf: 'nghttp2', lacking: () => (onPath('h2load') ? null : 'not found') },
+  { name: 'wrk', apt: 'wrk', brew: 'wrk', dnf: 'wrk', lacking: () => (onPath('wrk') ? null : 'not found') },
+];
 
 /** Installed where that needs no password. Throws StackFailure that says what to type. */
-export function ensureH2load(layout: Layout, say: (line: string) => void): void {
-  ensureTools([H2LOAD], layout, say);
+export function ensureLoadTools(layout: Layout, say: (line: string) => void): void {
+  ensureTools(LOAD_TOOLS, layout, say);
 }
 
 export interface ToolState {
