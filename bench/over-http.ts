@@ -1,105 +1,96 @@
-import { createHttpPool } from '#shared/load/http-pool.ts';
-import { createLatencyRecorder, type LatencySummary } from '#shared/load/latency.ts';
-import { createSale } from '../services/cli/sale/sale-calls.ts';
-import { runLoad, type LoadResult } from '../services/cli/load/loadtest.ts';
-import { hashMicroseconds } from './machine.ts';
-import type { Surroundings } from '../services/cli/stack/surroundings.ts';
+/**
+ * Reservations over HTTP, each answered with its decision: a ladder of rates (open loop), and one lone request after
+ * the other. Through the gateway, as buyers come, or past it, at the one API process.
+ *
+ *   make up; eval "$(node deploy/local/main.ts env)"; node bench/over-http.ts [--through gateway|api] [--quick]
+ */
+import { parseArgs } from 'node:util';
+import { openLayout } from '#deploy/local/open.ts';
+import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import { measureLadder, measureLone, p95MsMax, wellBorneMsMax, type LadderResult, type LadderStep } from './ladder.ts';
+import { print, type Plot } from './measurement.ts';
 
-/** Reservations over HTTP through one API process, the load generator on the same machine. */
+export { measureLadder, measureLone, p95MsMax, type LadderResult, type LadderStep } from './ladder.ts';
 
-/** What a rate must keep to count as borne. */
-export const p95MsMax = 120;
-/** Decided of those asked for, per second. */
-const decidedShareMin = 0.97;
+const full = { rates: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((thousand) => thousand * 1_000), seconds: 10, lone: 500 };
+const quick = { rates: [1_000, 2_000, 4_000], seconds: 3, lone: 100 };
 
-const sku = 'bench';
-const units = 50_000_000;
-const connectionsMax = 1_024;
-/** At a rate that lets every process, Kafka's too, compile what it will run. */
-const warmUpRate = 2_000;
-const warmUpSeconds = 10;
-
-export type LadderStep = LoadResult & {
-  readonly borne: boolean;
-  /** How fast a core was right before. */
-  readonly hashUs: number;
-};
-
-export interface LadderResult {
-  readonly steps: readonly LadderStep[];
-  /** The highest rate that was borne; null: none. */
-  readonly best: LoadResult | null;
-}
-
-async function saleOf(surroundings: Surroundings): Promise<string> {
-  const sale = await createSale(surroundings.call, {
-    name: 'Bench',
-    starts_at: new Date(Date.now() - 1_000).toISOString(),
-    ends_at: new Date(Date.now() + 86_400_000).toISOString(),
-    items: [{ sku, name: 'Bench', unit_price: 100, currency: 'EUR', quantity: units }],
-    hold_seconds: 3_600,
+// bench/main.ts and bench/check.ts take only what is exported.
+if (import.meta.main) {
+  const { values: flags } = parseArgs({
+    options: { through: { type: 'string', default: 'gateway' }, quick: { type: 'boolean', default: false } },
   });
-  return sale.id;
+  if (flags.through !== 'gateway' && flags.through !== 'api') throw new Error('--through is gateway or api');
+  const way = flags.through === 'gateway' ? 'through the gateway' : 'past the gateway';
+  const { layout } = openLayout();
+  const port = flags.through === 'gateway' ? layout.ports.gateway : layout.ports.reserve;
+  const surroundings = surroundingsOf(process.env);
+  const say = (line: string): void => console.error(line);
+  const size = flags.quick ? quick : full;
+  const command = `node bench/over-http.ts --through ${flags.through}${flags.quick ? ' --quick' : ''}`;
+
+  say(`lone reservations ${way}`);
+  const lone = await measureLone(port, size.lone, surroundings);
+  say(`  p50 ${lone.p50Ms.toFixed(1)} p95 ${lone.p95Ms.toFixed(1)} p99 ${lone.p99Ms.toFixed(1)} ms`);
+  print({
+    id: 'P2',
+    what: `lone reservation ${way}`,
+    value: lone.p50Ms,
+    unit: 'ms',
+    target: { bound: 'at most', value: 6 },
+    right: true,
+    details: { requests: lone.count, p95_ms: lone.p95Ms, p99_ms: lone.p99Ms, max_ms: lone.maxMs },
+    command,
+  });
+
+  say(`a ladder of rates ${way}`);
+  const ladder = await measureLadder(port, size.rates, size.seconds, surroundings, say);
+  const { best, bestWell, toldHeld, held } = ladder;
+  const right = toldHeld === held;
+  say(`  ${toldHeld} were told that they hold a unit, PostgreSQL says ${held}: ${right ? 'right' : 'WRONG'}`);
+  print({
+    id: 'P2',
+    what: `reservations ${way}`,
+    value: Math.round(bestWell?.answeredPerSecond ?? 0),
+    unit: '/s',
+    target: { bound: 'at least', value: 10_000 },
+    right,
+    details: {
+      borne_at: `p95 < ${wellBorneMsMax.p95} ms and p99 < ${wellBorneMsMax.p99} ms`,
+      ...(bestWell === null ? {} : latencyOf(bestWell)),
+      [`per_second_at_p95_under_${p95MsMax}_ms`]: Math.round(best?.answeredPerSecond ?? 0),
+      told_held: toldHeld,
+      held_in_postgresql: held,
+      steps: ladder.steps.length,
+    },
+    command,
+    plot: plotOf(ladder, way),
+  });
 }
 
-/** Climbs the rates until one is not borne, and tries that one again before it gives up: a neighbour may have been busy. */
-export async function measureLadder(
-  port: number,
-  rates: readonly number[],
-  seconds: number,
-  surroundings: Surroundings,
-  say: (line: string) => void,
-): Promise<LadderResult> {
-  const saleId = await saleOf(surroundings);
-  let runs = 0;
-  const load = (rate: number, forSeconds: number): Promise<LoadResult> =>
-    runLoad({
-      host: '127.0.0.1',
-      port,
-      saleId,
-      sku,
-      rate,
-      seconds: forSeconds,
-      connectionsMax,
-      identity: surroundings.buyerIdentity,
-      run: `ladder-${(runs += 1)}`,
-    });
-  await load(warmUpRate, warmUpSeconds);
-  const steps: LadderStep[] = [];
-  for (const rate of rates) {
-    let borne = false;
-    for (let attempt = 1; attempt <= 2 && !borne; attempt += 1) {
-      const hashUs = hashMicroseconds();
-      const result = await load(rate, seconds);
-      borne = result.latency.p95Ms < p95MsMax && result.answeredPerSecond >= rate * decidedShareMin && result.decided === result.sent;
-      steps.push({ ...result, borne, hashUs });
-      say(
-        `  ${rate}/s: ${result.answeredPerSecond.toFixed(0)}/s decided, p50 ${result.latency.p50Ms.toFixed(1)} p95 ${result.latency.p95Ms.toFixed(1)} p99 ${result.latency.p99Ms.toFixed(1)} ms${borne ? '' : ', not borne'}`,
-      );
-    }
-    if (!borne) break;
-  }
-  return { steps, best: steps.findLast((step) => step.borne) ?? null };
+function latencyOf({ latency, hashUs }: LadderStep): Record<string, number> {
+  return {
+    p50_ms: latency.p50Ms,
+    p95_ms: latency.p95Ms,
+    p99_ms: latency.p99Ms,
+    max_ms: latency.maxMs,
+    sha256_us_before: Number(hashUs.toFixed(2)),
+  };
 }
 
-/** One request at a time, the next when the last was answered: what a lone buyer waits for. */
-export async function measureLone(port: number, requests: number, surroundings: Surroundings): Promise<LatencySummary> {
-  const saleId = await saleOf(surroundings);
-  const pool = createHttpPool({ host: '127.0.0.1', port, connectionsMax: 1, timeoutMs: 20_000 });
-  const latency = createLatencyRecorder();
-  const body = JSON.stringify({ sku, quantity: 1 });
-  const warmUp = 50;
-  for (let index = 0; index < requests + warmUp; index += 1) {
-    const headers = `${surroundings.buyerIdentity(`lone-${index}`)}Idempotency-Key: lone-${index}\r\n`;
-    const at = performance.now();
-    const answer = await new Promise<string>((resolve) => {
-      pool.send({ method: 'POST', path: `/v1/sales/${saleId}/reservations`, headers, body }, (got) =>
-        resolve(got.kind === 'answered' ? String(got.status) : got.reason),
-      );
-    });
-    if (answer !== '201') throw new Error(`a lone reservation was answered ${answer}`);
-    if (index >= warmUp) latency.record(performance.now() - at);
-  }
-  pool.close();
-  return latency.summary();
+function plotOf({ steps }: LadderResult, way: string): Plot {
+  const series = (name: string, ms: (step: LadderStep) => number) => ({
+    name,
+    points: steps.map((step): [number, number] => [step.rate, ms(step)]),
+  });
+  return {
+    title: `Reservations ${way}`,
+    x: { label: 'asked for, per second', log: false },
+    y: { label: 'ms from the intended start', log: true },
+    series: [
+      series('p50', ({ latency }) => latency.p50Ms),
+      series('p95', ({ latency }) => latency.p95Ms),
+      series('p99', ({ latency }) => latency.p99Ms),
+    ],
+  };
 }
