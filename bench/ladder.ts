@@ -14,7 +14,7 @@ export const wellBorneMsMax = { p95: 60, p99: 120 };
 /** Decided of those asked for, per second. */
 export const decidedShareMin = 0.97;
 
-const sku = 'bench';
+export const sku = 'bench';
 const units = 50_000_000;
 const connectionsMax = 1_024;
 /** At a rate that lets every process, Kafka's too, compile what it will run. */

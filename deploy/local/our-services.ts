@@ -23,6 +23,12 @@ interface Service {
  */
 export const writerArgs = ['--max-semi-space-size=32', '--external-memory-accounted-in-global-limit'];
 
+/**
+ * Under the checkout's folder, shared by its stacks. Without it every process strips the types from its files anew, and
+ * keeps the compiler it did that with: 20 MB each, for as long as it runs.
+ */
+const compileCache = '.local/compile-cache';
+
 const TABLE: readonly Service[] = [
   { name: 'gateway-sim', folder: 'gateway-sim' },
   { name: 'writer', folder: 'writer', nodeArgs: writerArgs },
@@ -54,7 +60,7 @@ function partOf({ name, folder, nodeArgs = [], prepare }: Service): Part {
     command: ({ layout, environment }) => ({
       file: join(layout.root, 'node_modules/.bin/node'),
       args: ['--disable-warning=TimeoutNegativeWarning', ...nodeArgs, mainOf(folder)],
-      env: { ...environment, HTTP_PORT: String(layout.ports[name]) },
+      env: { NODE_COMPILE_CACHE: join(layout.root, compileCache), ...environment, HTTP_PORT: String(layout.ports[name]) },
       cwd: layout.root,
     }),
     ready: ({ layout }) => askHttp(layout.ports[name], '/readyz'),

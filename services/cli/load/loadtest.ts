@@ -1,6 +1,6 @@
 import { createHttpPool } from '#shared/load/http-pool.ts';
-import { createLatencyRecorder, type LatencySummary } from '#shared/load/latency.ts';
-import { runOpenLoop } from '#shared/load/open-loop.ts';
+import type { LatencySummary } from '#shared/load/latency.ts';
+import { sendAtRate } from '#shared/load/send-at-rate.ts';
 import { pairs } from '../table.ts';
 
 /** Reservations at a stated rate for a stated time, each answered once, none sent again. */
@@ -35,45 +35,25 @@ const requestMs = 20_000;
 
 /** Ends when the last request was answered or had timed out. Latency counts from the intended start. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
-  const { saleId, run, identity } = options;
-  const pool = createHttpPool({ host: options.host, port: options.port, connectionsMax: options.connectionsMax, timeoutMs: requestMs });
-  const latency = createLatencyRecorder();
-  const answers = new Map<string, number>();
+  const { host, port, saleId, run, identity, connectionsMax, rate } = options;
+  const pool = createHttpPool({ host, port, connectionsMax, timeoutMs: requestMs });
   const path = `/v1/sales/${saleId}/reservations`;
   const body = JSON.stringify({ sku: options.sku, quantity: 1 });
-  const total = Math.round(options.rate * options.seconds);
-  let open = 0;
-  let decided = 0;
-  let allAnswered = (): void => undefined;
-  const startedAt = performance.now();
-  await runOpenLoop({
-    ratePerSecond: options.rate,
+  const total = Math.round(rate * options.seconds);
+  const { seconds, latency, answers } = await sendAtRate({
+    pool,
+    ratePerSecond: rate,
     total,
-    arrive(index, dueAt) {
-      open += 1;
-      const headers = `${identity(`${run}-${index}`)}Idempotency-Key: ${run}-${index}\r\n`;
-      pool.send({ method: 'POST', path, headers, body }, (answer) => {
-        latency.record(performance.now() - dueAt);
-        const name = answer.kind === 'answered' ? String(answer.status) : `unanswered: ${answer.reason}`;
-        if (answer.kind === 'answered' && (answer.status === 201 || answer.status === 409)) decided += 1;
-        answers.set(name, (answers.get(name) ?? 0) + 1);
-        open -= 1;
-        if (open === 0) allAnswered();
-      });
-    },
+    request: (index) => ({
+      method: 'POST',
+      path,
+      headers: `${identity(`${run}-${index}`)}Idempotency-Key: ${run}-${index}\r\n`,
+      body,
+    }),
   });
-  if (open > 0) await new Promise<void>((resolve) => (allAnswered = resolve));
-  const seconds = (performance.now() - startedAt) / 1000;
   pool.close();
-  return {
-    rate: options.rate,
-    seconds,
-    sent: total,
-    answeredPerSecond: decided / seconds,
-    answers: Object.fromEntries([...answers].sort()),
-    decided,
-    latency: latency.summary(),
-  };
+  const decided = (answers['201'] ?? 0) + (answers['409'] ?? 0);
+  return { rate, seconds, sent: total, answeredPerSecond: decided / seconds, answers, decided, latency };
 }
 
 export function loadText(result: LoadResult): string {
