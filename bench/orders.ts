@@ -66,6 +66,8 @@ const holdPool = poolTo(layout.ports.reserve);
 const orderPool = poolTo(flags.through === 'gateway' ? layout.ports.gateway : layout.ports.checkout);
 
 const saleId = await openSaleOf(surroundings);
+/** An order's key is its user's in all sales, so users are those of this run. */
+const run = `orders-${saleId}`;
 /** Ids of orders by what their clients were told. */
 const told = { paid: new Set<string>(), pending: new Set<string>() };
 let holdsMade = 0;
@@ -75,7 +77,7 @@ async function holds(count: number): Promise<readonly Hold[]> {
   const first = holdsMade;
   holdsMade += count;
   const body = JSON.stringify({ sku, quantity: 1 });
-  const userOf = (index: number): string => `orders-${first + index}`;
+  const userOf = (index: number): string => `${run}-${first + index}`;
   await sendAtRate({
     pool: holdPool,
     ratePerSecond: holdsPerSecond,
@@ -149,7 +151,8 @@ async function check(): Promise<{ readonly right: boolean; readonly paid: number
 }
 
 say(`orders ${way}: warming up`);
-await orders(warmUp.rate, warmUp.seconds);
+const warm = await orders(warmUp.rate, warmUp.seconds);
+if ((warm.answers['201'] ?? 0) === 0) throw new Error(`no order is paid: ${JSON.stringify(warm.answers)}`);
 const steps: Step[] = [];
 for (const rate of rates) {
   let borne = false;

@@ -53,9 +53,26 @@ test('an announced change is read at once, others less and less often', async ()
   values.set('a', 7);
   const before = reads.length;
   announce.get('a')!(true);
-  await jest.advanceTimersByTimeAsync(50);
+  await jest.advanceTimersByTimeAsync(0);
   expect(await wait).toBe(7);
   expect(reads.length).toBe(before + 1);
+});
+
+test('changes that are announced together, or during a read, are read together', async () => {
+  const { values, reads, announce, waiter } = setUp();
+  const ids = ['a', 'b', 'c'];
+  const waits = ids.map((id) => waiter.until(id, Date.now() + 60_000));
+  await jest.advanceTimersByTimeAsync(20_000);
+  reads.length = 0;
+  for (const id of ids) values.set(id, 1);
+  announce.get('a')!(true);
+  announce.get('b')!(true);
+  await Promise.resolve();
+  announce.get('c')!(true);
+  await jest.advanceTimersByTimeAsync(0);
+  expect(await Promise.all(waits)).toEqual([1, 1, 1]);
+  expect(reads.flat()).toEqual(ids);
+  expect(reads.length).toBeLessThan(3);
 });
 
 test('a read that fails is tried again; a stop ends every wait', async () => {

@@ -42,6 +42,8 @@ interface Watched<Value> {
 export function createChangeWaiter<Value>(options: ChangeWaiterOptions<Value>): ChangeWaiter<Value> {
   const { read, settled, announced, onFault, now = Date.now, every = everyInBackground } = options;
   const watched = new Map<string, Watched<Value>>();
+  /** Whose change was announced and has not been read. */
+  const changed = new Set<string>();
   let reading = false;
   let stopped = false;
 
@@ -63,7 +65,17 @@ export function createChangeWaiter<Value>(options: ChangeWaiterOptions<Value>): 
       onFault(error);
     } finally {
       reading = false;
+      readChanged();
     }
+  }
+
+  /** All that were announced in one turn, or while another read was under way, are read together. */
+  function readChanged(): void {
+    if (reading || stopped || changed.size === 0) return;
+    const ids = [...changed].filter((id) => watched.has(id)).slice(0, readAtOnceMax);
+    if (ids.length < readAtOnceMax) changed.clear();
+    else for (const id of ids) changed.delete(id);
+    if (ids.length > 0) void readThose(ids);
   }
 
   function beat(): void {
@@ -101,9 +113,10 @@ export function createChangeWaiter<Value>(options: ChangeWaiterOptions<Value>): 
           watched.set(id, one);
         }
         one.waits.add({ deadline: deadlineMs, end: resolve });
-        const told = one;
-        void announced?.(id, deadlineMs - now()).then((changed) => {
-          if (changed) told.readAt = 0;
+        void announced?.(id, deadlineMs - now()).then((told) => {
+          if (!told) return;
+          changed.add(id);
+          queueMicrotask(readChanged);
         });
       });
     },

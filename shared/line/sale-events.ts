@@ -105,11 +105,16 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
 
 const retryMsMin = 100;
 const retryMsMax = 10_000;
-/** A fetch is answered once so much is there, or after this time with whatever is there. */
-const fetchBytesMin = 64 * 1024;
+/** A fetch is answered as soon as anything is there, or empty after this time. */
+const fetchBytesMin = 1;
 /** Compressed: some six times as many in memory. Above the largest record, so that a fetch makes progress. */
 const fetchPartitionBytesMax = 1024 * 1024;
 const fetchWaitMsMax = 100;
+/**
+ * Behind a fetch in which nothing was for the handler: while a crowd reserves, events come a hundred times a second,
+ * and one that reads orders need not fetch as often.
+ */
+const quietMs = 25;
 const heartbeatMs = 3_000;
 /** Longer than any fetch waits; a connection without an answer for so long is dead. */
 const answerMsMax = 3_000;
@@ -174,6 +179,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
     const { batch } = payload;
     const beat = (): Promise<void> => payload.heartbeat();
     const partition = batch.partition as Partition;
+    let quiet = true;
     for (const message of batch.messages) {
       if (!payload.isRunning() || payload.isStale() || stopping.signal.aborted || ended) return;
       const parsed = parseEventRecord(message, types, options.neverSkipped);
@@ -186,6 +192,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
       }
       if (parsed.range !== null && parsed.events.length > 0) {
         const { events, range } = parsed;
+        quiet = false;
         const handled = await whileBeating(beat, (inGroup) => untilDone(() => options.onEvents(partition, events, range), inGroup));
         if (!handled) return;
       }
@@ -199,6 +206,7 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
       await payload.commitOffsetsIfNecessary();
       await beat();
     }
+    if (quiet) await pause(quietMs, stopping.signal);
   }
 
   /** Calls until it resolves; false where the consumer is stopped, or may have lost the partition, before that. An error that is no RetryableFault ends the consumer. */
