@@ -106,6 +106,7 @@ describe('the gateway', () => {
     expect(problems.map(({ code }) => code).sort()).toEqual([
       'body_too_large',
       'header_too_large',
+      'house_full',
       'internal_error',
       'invalid_request',
       'method_not_allowed',

@@ -1,3 +1,4 @@
+import { Counter } from 'prom-client';
 import { receiveGatewayRefusals } from '#shared/edge-records/gateway-refusals.ts';
 import { createChangeWaiter } from '#shared/http/await-change.ts';
 import { parseEdgeConfig } from '#shared/http/edge-config.ts';
@@ -33,6 +34,13 @@ const sales = createSaleReads(reads);
 const progress = createProgress(reads);
 const decided = createChangeWaiter<ReservationRow>({ read: reservations.byIds, settled: () => true, onFault });
 const lines = openPool(config.DATABASE_URL, `${SERVICE}-lines`, 1, onFault);
+
+const refused = new Counter({
+  name: 'firstcome_gateway_refusals',
+  help: 'Requests that the gateway refused by its own limits; estimated from a sample where the house was full',
+  labelNames: ['reason'],
+  registers: [edge.metrics],
+});
 
 const service = edge.serve(
   reserveRoutes({
@@ -74,5 +82,11 @@ superviseProcess({
 });
 const port = await service.listen(config.HTTP_HOST, config.HTTP_PORT);
 // The same number as for HTTP, so that whoever reaches the one knows the other.
-const gatewayRefusals = receiveGatewayRefusals({ host: config.HTTP_HOST, port }, edge.noteAttempt, onFault);
+const gatewayRefusals = receiveGatewayRefusals({
+  host: config.HTTP_HOST,
+  port,
+  note: edge.noteAttempt,
+  count: (reason, refusals) => refused.inc({ reason }, refusals),
+  onFault,
+});
 log.info({ port, auth: config.AUTH_MODE }, 'listening');

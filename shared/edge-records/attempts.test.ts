@@ -1,6 +1,6 @@
 import type { AttemptRow } from '#shared/ledger/edge-records.ts';
 import { createNoteAttempt, type Attempt } from './attempts.ts';
-import { attemptOfDatagram } from './gateway-refusals.ts';
+import { refusalOfDatagram, type GatewayRefusal } from './gateway-refusals.ts';
 import { createKeyedHashes } from './keyed-hash.ts';
 
 const hashes = createKeyedHashes('a secret of the tests');
@@ -61,19 +61,27 @@ describe('what the gateway tells', () => {
     agent: 'Firefox',
     request_id: 'r-1',
     browser: '0',
+    reason: 'gateway_rate_limited',
+    stands_for: '1',
   };
   const datagram = (content: object) => Buffer.from(`<190>Nov 21 12:00:00 firstcome: ${JSON.stringify(content)}`, 'latin1');
 
-  test.each<[string, object, Partial<Attempt>]>([
+  test.each<[string, object, Partial<GatewayRefusal>]>([
     ['a reservation', {}, { saleId: 's-1', reason: 'gateway_rate_limited', atMs: 1_763_726_400_123, requestId: 'r-1', device: 'Firefox' }],
     ['the sale itself', { path: '/v1/sales/s-1' }, { saleId: 's-1' }],
     ['the list of sales', { path: '/v1/sales' }, { saleId: null }],
     ['an order', { path: '/v1/orders' }, { saleId: null }],
     ['a browser', { browser: '1' }, { reason: 'sent_to_wait' }],
+    ['a full house', { reason: 'house_full', stands_for: '100' }, { reason: 'house_full', standsFor: 100 }],
+    [
+      'a browser before a full house',
+      { reason: 'house_full', stands_for: '100', browser: '1' },
+      { reason: 'sent_to_wait', standsFor: 100 },
+    ],
     ['no device', { agent: '' }, { device: null }],
     ['a device in other letters', { agent: 'Fírefox' }, { device: 'Fírefox' }],
   ])('%s', (_name, change, expected) => {
-    expect(attemptOfDatagram(datagram({ ...told, ...change }))).toMatchObject({ tier: 'anonymous', userRef: null, ...expected });
+    expect(refusalOfDatagram(datagram({ ...told, ...change }))).toMatchObject({ tier: 'anonymous', userRef: null, ...expected });
   });
 
   test.each<[string, Buffer]>([
@@ -84,5 +92,5 @@ describe('what the gateway tells', () => {
     ['a request id in other letters', datagram({ ...told, request_id: 'a b' })],
     ['a time that is none', datagram({ ...told, at: 'now' })],
     ['bytes', Buffer.from([0xff, 0x7b, 0x00])],
-  ])('%s is passed over', (_name, bytes) => expect(attemptOfDatagram(bytes)).toBeNull());
+  ])('%s is passed over', (_name, bytes) => expect(refusalOfDatagram(bytes)).toBeNull());
 });

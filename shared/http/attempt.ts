@@ -42,6 +42,7 @@ const NEVER_REACHED_THE_LINE: Readonly<Record<ProblemCode, boolean>> = {
   rate_limited: true,
   header_too_large: true,
   internal_error: false,
+  house_full: true,
   line_unavailable: true,
   ledger_unavailable: true,
   queue_unavailable: false,

@@ -138,6 +138,12 @@ export const CATALOGUE = {
     'A bug: report the `request_id`. A retry with the same idempotency key is safe and finds out what became of the request.',
     true,
   ),
+  house_full: entry(
+    503,
+    'Too many are here at once',
+    'More requests are under way than can be answered soon, so this one was not put in the line. Send it again with the same idempotency key after `Retry-After` seconds; how long one waits says nothing about what is left.',
+    true,
+  ),
   line_unavailable: entry(
     503,
     'The line cannot be reached',

@@ -11,7 +11,7 @@ import { createEnqueuer } from '#shared/line/enqueue.ts';
 import { createReplyListener } from '#shared/replies/listen.ts';
 import type { ReplyListener } from '#shared/replies/replies.ts';
 import type { Log } from '#shared/telemetry/log.ts';
-import { openMetrics } from '#shared/telemetry/metrics.ts';
+import { openMetrics, type Metrics } from '#shared/telemetry/metrics.ts';
 import { createNotes202, type Notes202 } from './answered-202.ts';
 import { createNoteRefused } from './attempt.ts';
 import { createDecisionWaiter } from './await-decision.ts';
@@ -24,6 +24,7 @@ import { createSubmit, type Submit } from './submit.ts';
 
 /** What a service at the HTTP edge works with: connections, and the ways to ask the line and the ledger. */
 export interface Edge {
+  readonly metrics: Metrics;
   readonly reads: Reads;
   readonly cards: SaleCards;
   readonly submit: Submit;
@@ -50,6 +51,8 @@ export interface OpenEdgeOptions {
 }
 
 const redisCommandMsMax = 250;
+/** Twice what the gateway lets in: whoever comes past it, or by several gateways, is held to a bound too. */
+const requestsWaitingMax = 2_000;
 
 export function openEdge({ service, config, instance, log }: OpenEdgeOptions): Edge {
   const metrics = openMetrics(service);
@@ -79,7 +82,13 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
 
   const findDecisions = createFindDecisions(reads);
   const waiter = createDecisionWaiter({ replies, findDecisions, readLeaf: createReadLeaf(reads), onFault });
-  const submit = createSubmit({ enqueue: enqueuer.enqueue, waiter, ledgerIsUp: reads.isUp, noteBuyer: records.noteBuyer });
+  const submit = createSubmit({
+    enqueue: enqueuer.enqueue,
+    waiter,
+    ledgerIsUp: reads.isUp,
+    waitingMax: requestsWaitingMax,
+    noteBuyer: records.noteBuyer,
+  });
 
   new Gauge({
     name: 'firstcome_requests_waiting',
@@ -111,6 +120,7 @@ export function openEdge({ service, config, instance, log }: OpenEdgeOptions): E
   }
 
   return {
+    metrics,
     reads,
     cards: createSaleCards(reads),
     submit,

@@ -10,7 +10,7 @@ import { layoutOf } from '#deploy/local/layout.ts';
 import { fillTemplate, gatewayValues, nginxConf, nginxProgram } from '#deploy/local/nginx.ts';
 import { ownFolder, serverUserOf, writeFor } from '#deploy/local/server-user.ts';
 import type { Attempt } from '#shared/edge-records/attempts.ts';
-import { attemptOfDatagram } from '#shared/edge-records/gateway-refusals.ts';
+import { refusalOfDatagram } from '#shared/edge-records/gateway-refusals.ts';
 
 /** The gateway's own answers: nginx with the stack's configuration before three services that say what they were asked. */
 
@@ -139,7 +139,7 @@ function traceIdOf(headers: IncomingHttpHeaders): string {
 
 beforeAll(async () => {
   const ports = { reserve: await portOf(services.reserve), checkout: await portOf(services.checkout), audit: await portOf(services.audit) };
-  refusals.on('message', (datagram) => turnedAway.push(attemptOfDatagram(datagram)));
+  refusals.on('message', (datagram) => turnedAway.push(refusalOfDatagram(datagram)));
   refusals.bind(ports.reserve, '127.0.0.1');
   await once(refusals, 'listening');
   port = await startGateway({}, ports);
