@@ -12,8 +12,10 @@ import { parseArgs } from 'node:util';
 import { openLayout } from '#deploy/local/open.ts';
 import { status } from '#deploy/local/status.ts';
 import { createLatencyRecorder } from '#shared/load/latency.ts';
+import { runLoad } from '../services/cli/load/loadtest.ts';
 import { createSale } from '../services/cli/sale/sale-calls.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import { openSaleOf, sku as benchSku } from './ladder.ts';
 import { print } from './measurement.ts';
 import { peakMemory } from './processes.ts';
 import type { CrowdMessage, CrowdOrder } from './stampede-crowd.ts';
@@ -25,7 +27,9 @@ const memoryMbMax = 1_200;
 const crowds = 2;
 const connections = 2_000;
 const sku = 'stampede';
-const sayEveryMs = 2_000;
+/** On another sale, at a rate that lets every process compile what it will run. */
+const warmUp = { rate: 1_500, seconds: 8 };
+const sayEveryMs = 5_000;
 
 const { values: flags } = parseArgs({
   options: {
@@ -51,6 +55,18 @@ const sale = await createSale(surroundings.call, {
   ends_at: new Date(Date.now() + 86_400_000).toISOString(),
   items: [{ sku, name: 'Stampede', unit_price: 100, currency: 'EUR', quantity: units }],
   hold_seconds: 3_600,
+});
+
+say('warming up');
+await runLoad({
+  host: '127.0.0.1',
+  port: layout.ports.gateway,
+  saleId: await openSaleOf(surroundings),
+  sku: benchSku,
+  connectionsMax: connections / crowds,
+  identity: surroundings.buyerIdentity,
+  run: 'warm-up',
+  ...warmUp,
 });
 
 const memory = peakMemory((await status()).filter(({ pid }) => pid !== null).map(({ part, pid }) => ({ name: part, pid: pid! })));

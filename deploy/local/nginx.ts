@@ -167,6 +167,7 @@ export const nginx: Part = {
   ready: ({ layout }) => askHttp(layout.ports.gateway, '/gateway/livez'),
   // Lets running requests end; SIGTERM would cut them off.
   stopSignal: 'SIGQUIT',
+  goesFirst: true,
 };
 
 /** Null where a GET of the path answers 200; else what it answered, or why not. */

@@ -35,6 +35,8 @@ export interface Part {
   /** Done once it is ready and before anything that needs it starts: schema, topics. */
   readonly settle?: (context: StackContext) => Promise<void>;
   readonly stopSignal: NodeJS.Signals;
+  /** Keeps its priority where the processor is short; all others step back (priority.ts). */
+  readonly goesFirst?: boolean;
   /** How often it is started again when it ends before it is ready and the reason is known to pass. */
   readonly passing?: (logTail: string) => boolean;
 }

@@ -9,6 +9,7 @@ import { ensurePackages } from './packages.ts';
 import type { Part, StackContext } from './part.ts';
 import { PARTS, selectParts } from './parts.ts';
 import { portFree } from './ports.ts';
+import { stepBack } from './priority.ts';
 import { endOrphans, runningRecord, startDetached, tailOf } from './processes.ts';
 
 /** A broker on a machine that does much else has been seen to take a minute. */
@@ -83,6 +84,7 @@ async function startPart(context: StackContext, part: Part, started: Part[]): Pr
       port,
       user: part.kind === 'server' ? context.user : undefined,
     });
+    if (part.goesFirst !== true) await stepBack(record.pid);
   }
   await untilReady(context, part, record);
   await part.settle?.(context);
@@ -103,6 +105,7 @@ async function untilReady(context: StackContext, part: Part, first: PidRecord): 
       await pause(askEveryMs * 2);
       const [log, pidFile, port] = [logOf(layout, part.name), pidFileOf(layout, part.name), part.port(layout)];
       record = await startDetached(part.command(context), { log, pidFile, port, user: context.user });
+      if (part.goesFirst !== true) await stepBack(record.pid);
     }
     if (performance.now() > deadline) throw failed(layout, part, `not ready after ${readyMsMax / 1000} s: ${reason ?? ''}`);
     await pause(askEveryMs);
