@@ -23,7 +23,8 @@ const paidShareMin = 0.97;
 const full = { rates: [250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_500, 3_000], seconds: 8 };
 const quick = { rates: [200, 400], seconds: 3 };
 /** At a rate that lets every process compile what it will run. */
-const warmUp = { rate: 300, seconds: 5 };
+const warmUp = { rate: 500, seconds: 10 };
+const quickWarmUpSeconds = 4;
 const holdsPerSecond = 2_000;
 const connectionsMax = 1_024;
 const waitSeconds = 20;
@@ -151,7 +152,7 @@ async function check(): Promise<{ readonly right: boolean; readonly paid: number
 }
 
 say(`orders ${way}: warming up`);
-const warm = await orders(warmUp.rate, warmUp.seconds);
+const warm = await orders(warmUp.rate, flags.quick ? quickWarmUpSeconds : warmUp.seconds);
 if ((warm.answers['201'] ?? 0) === 0) throw new Error(`no order is paid: ${JSON.stringify(warm.answers)}`);
 const steps: Step[] = [];
 for (const rate of rates) {

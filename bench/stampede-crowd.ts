@@ -24,6 +24,8 @@ export interface FirstRush {
   readonly answers: Readonly<Record<string, number>>;
   /** From the intended start. */
   readonly ms: Float32Array;
+  /** Of those that took longer than `answerMsMax`: answers by status and code. */
+  readonly late: Readonly<Record<string, number>>;
   /** How far this process was behind its own clock at most. */
   readonly lateMsMax: number;
 }
@@ -38,6 +40,8 @@ export interface Return {
 export type CrowdMessage =
   { readonly kind: 'ready' } | ({ readonly kind: 'rushed' } & FirstRush) | ({ readonly kind: 'returned' } & Return);
 
+/** Within this everyone has an answer. */
+export const answerMsMax = 2_000;
 const requestMsMax = 20_000;
 /** Real clients do not come back on the same millisecond either. */
 const jitterMs = 1_000;
@@ -45,12 +49,13 @@ const comebackEveryMs = 1;
 /** Connections are there before the clock starts, as a crowd's are that looks at the page already. */
 const openingMsMax = 10_000;
 
-process.once('message', (order: CrowdOrder) => {
-  run(order).catch((error: unknown) => {
-    console.error(error);
-    process.exit(1);
+if (import.meta.main)
+  process.once('message', (order: CrowdOrder) => {
+    run(order).catch((error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    });
   });
-});
 
 async function run({ port, saleId, sku, buyers, ratePerSecond, connectionsMax, name }: CrowdOrder): Promise<void> {
   const pool = createHttpPool({ host: '127.0.0.1', port, connectionsMax, timeoutMs: requestMsMax });
@@ -92,7 +97,7 @@ async function run({ port, saleId, sku, buyers, ratePerSecond, connectionsMax, n
     },
   });
   await noneOpen();
-  tell({ kind: 'rushed', answers: counted(last), ms, lateMsMax });
+  tell({ kind: 'rushed', answers: counted(last), late: counted(last.filter((_name, index) => ms[index]! > answerMsMax)), ms, lateMsMax });
   await new Promise((resolve) => process.once('message', resolve));
 
   requests = 0;

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * Who goes first where the processor is short. Whoever lets people in must be able to say no while everything behind it
- * is busy with those who are in: so all parts but the gateway step back. To step back needs no privilege.
+ * is busy with those who are in: so all parts but the gateway, and Redis, step back. To step back needs no privilege.
  */
 
 /** A third of the share of one that did not. */

@@ -25,3 +25,20 @@ test('a failed call fails its own items only', async () => {
   const outcomes = await Promise.allSettled([run('good'), run('bad'), run('fine')]);
   expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
 });
+
+test('others may be given time to join', async () => {
+  let begin = (): void => undefined;
+  const calls: number[] = [];
+  const count = gather<number, number>(
+    10,
+    (items) => (calls.push(items.length), Promise.resolve(items)),
+    () => new Promise<void>((resolve) => (begin = resolve)),
+  );
+  const results = [count(1)];
+  await new Promise(setImmediate);
+  results.push(count(2));
+  expect(calls).toEqual([]);
+  begin();
+  expect(await Promise.all(results)).toEqual([1, 2]);
+  expect(calls).toEqual([2]);
+});

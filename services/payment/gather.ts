@@ -1,11 +1,12 @@
 /**
  * Makes one call of many: what is handed in while a call is under way goes into the
- * next one, at most `itemsMax` at once. A lone item does not wait. Where a call
- * fails, all its items fail.
+ * next one, at most `itemsMax` at once. A lone item does not wait, unless `gathering`
+ * gives others the time to join it. Where a call fails, all its items fail.
  */
 export function gather<Item, Result>(
   itemsMax: number,
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
+  gathering?: () => Promise<unknown>,
 ): (item: Item) => Promise<Result> {
   interface Waiter {
     readonly item: Item;
@@ -20,6 +21,7 @@ export function gather<Item, Result>(
     // Lets everything that became known in this turn of the event loop share the first call.
     await Promise.resolve();
     while (waiting.length > 0) {
+      if (gathering !== undefined && waiting.length < itemsMax) await gathering();
       const batch = waiting.slice(0, itemsMax);
       waiting = waiting.slice(itemsMax);
       try {

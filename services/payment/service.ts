@@ -47,6 +47,8 @@ export interface PaymentServiceOptions {
 
 /** Facts in one statement. */
 const factsMax = 500;
+/** Until the notes that results were reported are written: some ten in one statement. Their steps end only then. */
+const reportedGatherMs = 30;
 const pollMs = 250;
 const backlogEveryMs = 5_000;
 
@@ -54,7 +56,7 @@ export function startPaymentService(options: PaymentServiceOptions): PaymentServ
   const { books, gateway, metrics, log, clock } = options;
   const policy = { ...RETRY_POLICY, baseMs: options.retryBaseMs, triesMax: options.triesMax };
 
-  const record = gather<RecordedFact, PaymentState | null>(factsMax, async (facts) => {
+  const recordFacts = async (facts: readonly RecordedFact[]): Promise<readonly (PaymentState | null)[]> => {
     const moved = await books.recordFacts(facts);
     for (const { orderId, call, outcome } of facts) {
       const after = moved.get(orderId)?.after;
@@ -62,7 +64,14 @@ export function startPaymentService(options: PaymentServiceOptions): PaymentServ
       log.warn({ order_id: orderId, state: after, call, outcome }, 'a payment needs a person: see GET /v1/manual');
     }
     return facts.map((fact) => moved.get(fact.orderId)?.after ?? null);
-  });
+  };
+  const record = gather(factsMax, recordFacts);
+  // Its buyer waits for what a call brought, and nobody for the note that it was told.
+  const recordReported = gather(
+    factsMax,
+    recordFacts,
+    () => new Promise<void>((resolve) => void clock.schedule(reportedGatherMs, resolve)),
+  );
 
   const breaker = createBreaker({
     failuresMax: BREAKER_FAILURES_MAX,
@@ -83,6 +92,7 @@ export function startPaymentService(options: PaymentServiceOptions): PaymentServ
     takeStep(payment, {
       gateway,
       record,
+      recordReported,
       async enqueue(partition, command) {
         await options.enqueue(partition, command);
         metrics.observeReport(command.type);

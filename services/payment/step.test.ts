@@ -129,18 +129,20 @@ async function play(
   const log: string[] = [];
   const facts: RecordedFact[] = [];
   let state = stateNow;
+  const record = (fact: RecordedFact): Promise<PaymentState> => {
+    log.push(`record ${fact.fact}`);
+    facts.push(fact);
+    state = TRANSITIONS[state][fact.fact];
+    return Promise.resolve(state);
+  };
   await takeStep(payment, {
     gateway: {
       charge: () => (log.push('charge'), Promise.resolve(charge!)),
       refund: ({ chargeId }) => (log.push(`refund ${chargeId}`), Promise.resolve(refund!)),
       findCharge: () => (log.push('find'), Promise.resolve(chargeless === true ? null : { chargeId: 'ch_found', refundId: null })),
     },
-    record(fact) {
-      log.push(`record ${fact.fact}`);
-      facts.push(fact);
-      state = TRANSITIONS[state][fact.fact];
-      return Promise.resolve(state);
-    },
+    record,
+    recordReported: record,
     enqueue(partition, command) {
       expect(partition).toBe(3);
       const detail =

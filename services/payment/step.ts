@@ -11,6 +11,8 @@ export interface StepPorts {
   readonly gateway: Pick<PaymentGateway, 'charge' | 'refund' | 'findCharge'>;
   /** Applies one fact; gives the payment's state after it, null where there is no such payment. */
   readonly record: (fact: RecordedFact) => Promise<PaymentState | null>;
+  /** The same, a moment later and with many others: for what nobody waits for. */
+  readonly recordReported: (fact: RecordedFact) => Promise<PaymentState | null>;
   /** Puts a command on a line; resolves once it is durable. */
   readonly enqueue: (partition: Partition, command: Command) => Promise<unknown>;
   /** The wait after that many tries, null where there is no further one. */
@@ -44,7 +46,7 @@ export async function takeStep(payment: DuePayment, ports: StepPorts): Promise<v
   if (payment.partition === null)
     throw new Error(`sale ${payment.saleId} has no line to report order ${payment.orderId} on; restore its row of sale_lines`);
   await ports.enqueue(payment.partition, report.command);
-  await ports.record({ orderId: payment.orderId, fact: report.fact, delayMs: 0 });
+  await ports.recordReported({ orderId: payment.orderId, fact: report.fact, delayMs: 0 });
 }
 
 function reasonOf(fact: RecordedFact | null): DuePayment['failureReason'] {

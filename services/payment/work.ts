@@ -26,14 +26,15 @@ export interface WorkPoolOptions {
   readonly onStepFailed: (payment: DuePayment, error: unknown) => void;
 }
 
-const claimMax = 50;
+const claimMax = 200;
+/** Claiming for the sake of one free place would cost a statement for each payment. */
+const freeMinMax = 50;
 /** While the ledger is away. */
 const pauseMs = 1_000;
 
 export function startWorkPool(options: WorkPoolOptions): WorkPool {
   const steps = new Set<Promise<void>>();
-  /** Claiming for the sake of one free place would cost a statement for each payment. */
-  const freeMin = Math.min(claimMax, Math.ceil(options.stepsMax / 2));
+  const freeMin = Math.min(freeMinMax, Math.ceil(options.stepsMax / 2));
   let stopping = false;
   let woken = false;
   let rouse: (() => void) | null = null;

@@ -1,5 +1,5 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { EpochMs } from '#schemas/ids.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
@@ -9,6 +9,7 @@ import type { RefusedRequest } from './attempt.ts';
 import { unauthenticated, type Caller } from './authenticate.ts';
 import { readJsonObject, type JsonObject } from './body.ts';
 import { CATALOGUE, isProblemCode, type ProblemCode } from './catalogue.ts';
+import { openDoors, type Doors } from './doors.ts';
 import type { RequestTimer } from './http-metrics.ts';
 import { waitSecondsMax } from './prefer.ts';
 import { problem, refuse, renderProblem, RequestRefused, type Problem } from './problem.ts';
@@ -72,6 +73,7 @@ export function createHttpService(options: ServeOptions): HttpService {
   const active = new Set<{ one: Active | null }>();
   const quietLogs = !log.isLevelEnabled('debug');
   let draining: (() => void) | null = null;
+  let doors: Doors | null = null;
 
   function begin(request: IncomingMessage, response: ServerResponse, name: string): Active {
     const url = request.url ?? '/';
@@ -301,13 +303,12 @@ export function createHttpService(options: ServeOptions): HttpService {
   late.unref();
 
   return {
-    listen: (host, port) => listen(server, host, port),
+    async listen(host, port) {
+      doors = await listen(server, host, port);
+      return doors.port;
+    },
     async stop() {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      });
+      const closed = doors?.close();
       server.closeIdleConnections();
       await new Promise<void>((resolve) => {
         draining = resolve;
@@ -357,19 +358,16 @@ function byPath(routes: readonly Route[]): Map<string, Route[]> {
   return paths;
 }
 
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => {
-      reject(
-        new TerminalFault('port_unavailable', `cannot listen on ${host}:${port} (${cause.message}); free it or set HTTP_PORT to another`, {
-          cause,
-        }),
-      );
-    });
-    server.listen({ host, port, backlog: 4_096 }, () => {
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
+async function listen(server: Server, host: string, port: number): Promise<Doors> {
+  try {
+    return await openDoors(server, host, port);
+  } catch (cause) {
+    throw new TerminalFault(
+      'port_unavailable',
+      `cannot listen on ${host}:${port} (${cause instanceof Error ? cause.message : String(cause)}); free it or set HTTP_PORT to another`,
+      { cause },
+    );
+  }
 }
 
 /** Answers what the HTTP parser itself refused: there is no request to speak of, so the bytes are written by hand. */

@@ -14,11 +14,13 @@ const slotMs = 2;
 
 export function createComebacks(): Comebacks {
   const slots = new Map<number, number[]>();
-  let next = Infinity;
+  /** The first that somebody may wait in. */
+  let next = 0;
+  let taken = -1;
   let waiting = 0;
   return {
     add(index, at) {
-      const slot = Math.max(Math.ceil(at / slotMs), next === Infinity ? 0 : next);
+      const slot = Math.max(Math.ceil(at / slotMs), taken + 1);
       const there = slots.get(slot);
       if (there === undefined) slots.set(slot, [index]);
       else there.push(index);
@@ -26,7 +28,8 @@ export function createComebacks(): Comebacks {
       waiting += 1;
     },
     take(now, come) {
-      for (const until = Math.floor(now / slotMs); waiting > 0 && next <= until; next += 1) {
+      taken = Math.max(taken, Math.floor(now / slotMs));
+      for (; waiting > 0 && next <= taken; next += 1) {
         const due = slots.get(next);
         if (due === undefined) continue;
         slots.delete(next);

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAnswerParser, headerOf } from './answer-parser.ts';
+import { createComebacks } from './comebacks.ts';
 import { createHttpPool, type PoolAnswer } from './http-pool.ts';
 import { createLatencyRecorder } from './latency.ts';
 import { runOpenLoop } from './open-loop.ts';
@@ -94,6 +95,29 @@ test('an open loop makes every arrival once, in order and not before it is due',
   });
   expect(seen).toEqual(Array.from({ length: 500 }, (_, index) => index));
   expect(early).toBe(0);
+});
+
+test('everyone comes back once, in order, and not before they said', () => {
+  const comebacks = createComebacks();
+  const came: (readonly [number, number])[] = [];
+  const take = (now: number): void => comebacks.take(now, (index, dueAt) => came.push([index, dueAt]));
+  comebacks.add(1, 100);
+  comebacks.add(2, 40);
+  comebacks.add(3, 39);
+  take(39);
+  expect(came).toEqual([]);
+  take(99);
+  expect(came.map(([index]) => index)).toEqual([2, 3]);
+  comebacks.add(4, 120);
+  expect(comebacks.waiting).toBe(2);
+  take(1_000);
+  expect(came.map(([index]) => index)).toEqual([2, 3, 1, 4]);
+  for (const [index, dueAt] of came) expect(dueAt).toBeGreaterThanOrEqual([0, 100, 40, 39, 120][index]!);
+  // Long after the last one, somebody waits again.
+  comebacks.add(5, 5_000);
+  take(4_999);
+  take(5_000);
+  expect(came.at(-1)).toEqual([5, 5_000]);
 });
 
 test('merged recorders say what one recorder of everything would', () => {

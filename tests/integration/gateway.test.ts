@@ -299,6 +299,35 @@ describe('limits', () => {
   });
 });
 
+test('before a full house everyone is told at once when to come back', async () => {
+  const held: (() => void)[] = [];
+  behave = (_request, response) => held.push(() => response.end('{}'));
+  const path = '/v1/sales/s-full/reservations';
+  const inside = Array.from({ length: 1_000 }, () => ask(path, { method: 'POST', body: '{}' }));
+  for (let tries = 0; tries < 400 && held.length < inside.length; tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+  expect(held).toHaveLength(inside.length);
+  seen = [];
+  const outside = await Promise.all(Array.from({ length: 50 }, () => ask(path, { method: 'POST', body: '{}' })));
+  for (const { status, headers, problem } of outside) {
+    expect({ status, problem }).toMatchObject({ status: 503, problem: { code: 'house_full', retryable: true, instance: path } });
+    expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(2);
+    expect(Number(headers['retry-after'])).toBeLessThanOrEqual(16);
+  }
+  expect(new Set(outside.map(({ headers }) => headers['retry-after'])).size).toBeGreaterThan(3);
+  const browser = await ask(path, { headers: { accept: 'text/html' } });
+  expect(browser).toMatchObject({
+    status: 302,
+    headers: { location: `/waiting-room?after=${browser.headers['retry-after'] ?? ''}&to=${path}` },
+  });
+  expect(seen).toEqual([]);
+  // What is no reservation has places of its own.
+  behave = undefined;
+  expect((await ask('/v1/orders', { method: 'POST' })).status).toBe(200);
+  for (const end of held) end();
+  expect(new Set((await Promise.all(inside)).map(({ status }) => status))).toEqual(new Set([200]));
+  expect((await ask(path, { method: 'POST', body: '{}' })).status).toBe(200);
+});
+
 describe('the microcache', () => {
   test('many readers at once are one question, each with an id of its own', async () => {
     behave = (request, response) =>
