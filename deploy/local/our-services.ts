@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ensureKey } from '#shared/audit-keys/key-folder.ts';
-import type { PortName } from './layout.ts';
+import type { Layout, PortName } from './layout.ts';
 import { askHttp } from './nginx.ts';
 import type { Part, StackContext } from './part.ts';
 
@@ -11,6 +11,8 @@ interface Service {
   /** Folder under services/. */
   readonly folder: string;
   readonly nodeArgs?: readonly string[];
+  /** Beside that of all services. */
+  readonly environment?: (layout: Layout) => Readonly<Record<string, string>>;
   /** Made before the first start; changes nothing that is right already. */
   readonly prepare?: (context: StackContext) => Promise<unknown>;
 }
@@ -30,7 +32,12 @@ export const writerArgs = ['--max-semi-space-size=32', '--external-memory-accoun
 const compileCache = '.local/compile-cache';
 
 const TABLE: readonly Service[] = [
-  { name: 'gateway-sim', folder: 'gateway-sim' },
+  {
+    name: 'gateway-sim',
+    folder: 'gateway-sim',
+    // Each stack's own: what another one charged is none of its business.
+    environment: ({ home }) => ({ GATEWAY_JOURNAL: join(home, 'gateway-sim', 'journal.ndjson') }),
+  },
   { name: 'writer', folder: 'writer', nodeArgs: writerArgs },
   // The same program: which of the two owns a partition is decided in PostgreSQL, not here.
   { name: 'writer-standby', folder: 'writer', nodeArgs: writerArgs },
@@ -49,7 +56,7 @@ function mainOf(folder: string): string {
   return `services/${folder}/main.ts`;
 }
 
-function partOf({ name, folder, nodeArgs = [], prepare }: Service): Part {
+function partOf({ name, folder, nodeArgs = [], environment: own, prepare }: Service): Part {
   return {
     name,
     kind: 'service',
@@ -60,7 +67,7 @@ function partOf({ name, folder, nodeArgs = [], prepare }: Service): Part {
     command: ({ layout, environment }) => ({
       file: join(layout.root, 'node_modules/.bin/node'),
       args: ['--disable-warning=TimeoutNegativeWarning', ...nodeArgs, mainOf(folder)],
-      env: { NODE_COMPILE_CACHE: join(layout.root, compileCache), ...environment, HTTP_PORT: String(layout.ports[name]) },
+      env: { NODE_COMPILE_CACHE: join(layout.root, compileCache), ...environment, ...own?.(layout), HTTP_PORT: String(layout.ports[name]) },
       cwd: layout.root,
     }),
     ready: ({ layout }) => askHttp(layout.ports[name], '/readyz'),
