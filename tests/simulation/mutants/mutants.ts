@@ -216,7 +216,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'reported in the books before it is on the line',
     file: 'services/payment/step.ts',
-    from: 'await ports.enqueue(payment.partition, report.command);\n  await ports.record({ orderId: payment.orderId, fact: report.fact, delayMs: 0 });',
-    to: 'await ports.record({ orderId: payment.orderId, fact: report.fact, delayMs: 0 });\n  await ports.enqueue(payment.partition, report.command);',
+    from: 'await ports.enqueue(payment.partition, report.command);\n  await ports.recordReported({ orderId: payment.orderId, fact: report.fact, delayMs: 0 });',
+    to: 'await ports.recordReported({ orderId: payment.orderId, fact: report.fact, delayMs: 0 });\n  await ports.enqueue(payment.partition, report.command);',
   },
 ];
