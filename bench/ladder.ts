@@ -119,7 +119,8 @@ export async function measureLone(port: number, requests: number, surroundings: 
   const pool = createHttpPool({ host: '127.0.0.1', port, connectionsMax: 1, timeoutMs: 20_000 });
   const latency = createLatencyRecorder();
   const body = JSON.stringify({ sku, quantity: 1 });
-  const warmUp = 50;
+  /** Until every process has compiled what it runs. */
+  const warmUp = 300;
   for (let index = 0; index < requests + warmUp; index += 1) {
     const headers = `${surroundings.buyerIdentity(`lone-${index}`)}Idempotency-Key: lone-${index}\r\n`;
     const at = performance.now();

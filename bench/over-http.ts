@@ -2,7 +2,7 @@
  * Reservations over HTTP, each answered with its decision: a ladder of rates (open loop), and one lone request after
  * the other. Through the gateway, as buyers come, or past it, at the one API process.
  *
- *   make up; eval "$(node deploy/local/main.ts env)"; node bench/over-http.ts [--through gateway|api] [--quick]
+ *   make up; eval "$(node deploy/local/main.ts env)"; node bench/over-http.ts [--through gateway|api] [--rates 1000,2000] [--quick]
  */
 import { parseArgs } from 'node:util';
 import { openLayout } from '#deploy/local/open.ts';
@@ -18,7 +18,7 @@ const quick = { rates: [1_000, 2_000, 4_000], seconds: 3, lone: 100 };
 // bench/main.ts and bench/check.ts take only what is exported.
 if (import.meta.main) {
   const { values: flags } = parseArgs({
-    options: { through: { type: 'string', default: 'gateway' }, quick: { type: 'boolean', default: false } },
+    options: { through: { type: 'string', default: 'gateway' }, rates: { type: 'string' }, quick: { type: 'boolean', default: false } },
   });
   if (flags.through !== 'gateway' && flags.through !== 'api') throw new Error('--through is gateway or api');
   const way = flags.through === 'gateway' ? 'through the gateway' : 'past the gateway';
@@ -27,6 +27,7 @@ if (import.meta.main) {
   const surroundings = surroundingsOf(process.env);
   const say = (line: string): void => console.error(line);
   const size = flags.quick ? quick : full;
+  const rates = flags.rates?.split(',').map(Number) ?? size.rates;
   const command = `node bench/over-http.ts --through ${flags.through}${flags.quick ? ' --quick' : ''}`;
 
   say(`lone reservations ${way}`);
@@ -44,7 +45,7 @@ if (import.meta.main) {
   });
 
   say(`a ladder of rates ${way}`);
-  const ladder = await measureLadder(port, size.rates, size.seconds, surroundings, say);
+  const ladder = await measureLadder(port, rates, size.seconds, surroundings, say);
   const { best, bestWell, toldHeld, held } = ladder;
   const right = toldHeld === held;
   say(`  ${toldHeld} were told that they hold a unit, PostgreSQL says ${held}: ${right ? 'right' : 'WRONG'}`);
