@@ -18,9 +18,9 @@ import { buildVegeta, runVegeta } from './load-tool/vegeta.ts';
 import { print } from './measurement.ts';
 
 const { values: flags } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
-const rates = flags.quick ? [1_000] : [1_000, 2_000, 3_000];
+const rates = flags.quick ? [1_000] : [1_000, 2_000];
 const seconds = flags.quick ? 2 : 8;
-const rounds = flags.quick ? 2 : 4;
+const rounds = flags.quick ? 2 : 3;
 /** Neither is to be held back by connections. */
 const connectionsMax = 1_024;
 
