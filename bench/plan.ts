@@ -32,7 +32,7 @@ const floor = (...ids: Step['ids']): Step => ({
   program: 'floor.ts',
   args: [],
   stack: 'servers',
-  seconds: 15,
+  seconds: 20,
   secondsMax: 120,
 });
 
