@@ -18,12 +18,11 @@ interface Service {
 }
 
 /**
- * The writer makes much that is short-lived: with the default of 16 MiB for it, a third of its time went into
- * collecting garbage. Its buffers, which stand outside the heap and are freed by full collections only, would bring one
- * on every 64 MB, three a second: measured by the size of the whole process instead, a tenth more decisions are made,
- * for a hundred and fifty MB (docs/PERFORMANCE.md, "P7").
+ * The writer's buffers stand outside the heap and are freed by full collections only: they would bring one on every
+ * 64 MB, three a second. Measured by the size of the whole process instead, a tenth more decisions are made, for some
+ * hundred and fifty MB (docs/PERFORMANCE.md). Room for what is short-lived makes it no faster beyond 8 MB, and it keeps it at rest.
  */
-export const writerArgs = ['--max-semi-space-size=32', '--external-memory-accounted-in-global-limit'];
+export const writerArgs = ['--max-semi-space-size=8', '--external-memory-accounted-in-global-limit'];
 
 /**
  * Under the checkout's folder, shared by its stacks. Without it every process strips the types from its files anew, and
