@@ -14,6 +14,7 @@ import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { openSaleOf, sku } from './ladder.ts';
 import { hashMicroseconds } from './machine.ts';
 import { print } from './measurement.ts';
+import { watchStackWork } from './stack-work.ts';
 
 /** What a rate must keep to count as borne. */
 const p95MsMax = 100;
@@ -43,6 +44,8 @@ interface Step extends SentAtRate {
   readonly paidPerSecond: number;
   readonly borne: boolean;
   readonly hashUs: number;
+  /** Microseconds of processor time an order took, by process. */
+  readonly workUs: Readonly<Record<string, number>>;
 }
 
 const { values: flags } = parseArgs({
@@ -66,6 +69,7 @@ const poolTo = (port: number): HttpPool => createHttpPool({ host: '127.0.0.1', p
 const holdPool = poolTo(layout.ports.reserve);
 const orderPool = poolTo(flags.through === 'gateway' ? layout.ports.gateway : layout.ports.checkout);
 
+const work = watchStackWork(layout);
 const saleId = await openSaleOf(surroundings);
 /** An order's key is its user's in all sales, so users are those of this run. */
 const run = `orders-${saleId}`;
@@ -103,6 +107,7 @@ async function orders(rate: number, forSeconds: number): Promise<Step> {
   const held = await holds(Math.round(rate * forSeconds));
   await pause(settleMs);
   const hashUs = hashMicroseconds();
+  work.lap();
   const sent = await sendAtRate({
     pool: orderPool,
     ratePerSecond: rate,
@@ -122,10 +127,11 @@ async function orders(rate: number, forSeconds: number): Promise<Step> {
       else if (answer.status === 202) told.pending.add(idIn(answer.body));
     },
   });
+  const workUs = Object.fromEntries([...work.lap()].map(([name, spent]) => [name, Math.round((spent / held.length) * 1e6)]));
   const paid = sent.answers['201'] ?? 0;
   const paidPerSecond = paid / sent.seconds;
   const borne = sent.latency.p95Ms < p95MsMax && paidPerSecond >= rate * paidShareMin && paid === held.length;
-  return { ...sent, rate, paidPerSecond, borne, hashUs };
+  return { ...sent, rate, paidPerSecond, borne, hashUs, workUs };
 }
 
 /** Every order that was told to be paid is paid and charged once, and nothing else is. */
@@ -167,6 +173,8 @@ for (const rate of rates) {
     say(
       `  ${rate}/s: ${step.paidPerSecond.toFixed(0)}/s paid, p50 ${p50Ms.toFixed(1)} p95 ${p95Ms.toFixed(1)} p99 ${p99Ms.toFixed(1)} ms, ${answers.join(', ')}${borne ? '' : ', not borne'}`,
     );
+    const parts = Object.entries(step.workUs).map(([name, us]) => `${name} ${us}`);
+    say(`    ${Object.values(step.workUs).reduce((sum, us) => sum + us, 0)} us of processor time an order: ${parts.join(', ')}`);
   }
   if (!borne) break;
 }
@@ -199,6 +207,7 @@ print({
           p99_ms: best.latency.p99Ms,
           max_ms: best.latency.maxMs,
           sha256_us_before: Number(best.hashUs.toFixed(2)),
+          processor_us_an_order: Object.values(best.workUs).reduce((sum, us) => sum + us, 0),
         }),
     told_paid: told.paid.size,
     told_pending: told.pending.size,
