@@ -47,8 +47,11 @@ export interface PaymentServiceOptions {
 
 /** Facts in one statement. */
 const factsMax = 500;
-/** Until the notes that results were reported are written: some ten in one statement. Their steps end only then. */
-const reportedGatherMs = 30;
+/** So long after the start of a statement with so many results the next ones gather: each costs a transaction, whatever is in it. */
+const busyFacts = 4;
+const busyGatherMs = 12;
+/** Until the notes that results were reported are written: scores in one statement. Their steps end only then. */
+const reportedGatherMs = 100;
 const pollMs = 250;
 const backlogEveryMs = 5_000;
 
@@ -65,13 +68,18 @@ export function startPaymentService(options: PaymentServiceOptions): PaymentServ
     }
     return facts.map((fact) => moved.get(fact.orderId)?.after ?? null);
   };
-  const record = gather(factsMax, recordFacts);
-  // Its buyer waits for what a call brought, and nobody for the note that it was told.
-  const recordReported = gather(
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.schedule(ms, resolve));
+  let gathersUntilMs = -Infinity;
+  const record = gather(
     factsMax,
-    recordFacts,
-    () => new Promise<void>((resolve) => void clock.schedule(reportedGatherMs, resolve)),
+    (facts: readonly RecordedFact[]) => {
+      gathersUntilMs = facts.length < busyFacts ? -Infinity : clock.nowMs() + busyGatherMs;
+      return recordFacts(facts);
+    },
+    () => (gathersUntilMs <= clock.nowMs() ? Promise.resolve() : pause(gathersUntilMs - clock.nowMs())),
   );
+  // Its buyer waits for what a call brought, and nobody for the note that it was told.
+  const recordReported = gather(factsMax, recordFacts, () => pause(reportedGatherMs));
 
   const breaker = createBreaker({
     failuresMax: BREAKER_FAILURES_MAX,
@@ -129,8 +137,12 @@ export function startPaymentService(options: PaymentServiceOptions): PaymentServ
 
   return {
     async takeIn(events) {
-      const ours = await books.enroll(events);
-      if (ours > 0) work.wake();
+      await work.takeIn(async (limit) => {
+        const { ours, claimed } = await books.enroll(events, { limit, leaseMs: options.leaseMs });
+        // The rest is due, whether it was more than there is room for, something else than a first call, or there before.
+        if (claimed.length < ours) work.wake();
+        return claimed;
+      });
     },
     gatewayAway: () => !breaker.closed(),
     list: () => books.listManual(),

@@ -10,6 +10,8 @@ import type { Clock } from './clock.ts';
 export interface WorkPool {
   /** There may be something to do. */
   readonly wake: () => void;
+  /** Takes the steps of payments that `claim` claims by itself, at most `limit`, for which it is given the places that are free. */
+  readonly takeIn: (claim: (limit: number) => Promise<readonly DuePayment[]>) => Promise<void>;
   readonly inFlight: () => number;
   /** Claims nothing more and waits for the steps under way, at most `waitMsMax`; what is left is freed by its lease. */
   readonly stop: (waitMsMax: number) => Promise<void>;
@@ -35,6 +37,8 @@ const pauseMs = 1_000;
 export function startWorkPool(options: WorkPoolOptions): WorkPool {
   const steps = new Set<Promise<void>>();
   const freeMin = Math.min(freeMinMax, Math.ceil(options.stepsMax / 2));
+  /** Places given to claims of `takeIn` that are under way. */
+  let promised = 0;
   let stopping = false;
   let woken = false;
   let rouse: (() => void) | null = null;
@@ -71,7 +75,7 @@ export function startWorkPool(options: WorkPoolOptions): WorkPool {
   async function run(): Promise<void> {
     while (!stopping) {
       woken = false;
-      const free = options.stepsMax - steps.size;
+      const free = options.stepsMax - steps.size - promised;
       if (free < freeMin || !options.mayCall()) {
         await sleep(options.pollMs);
         continue;
@@ -94,6 +98,15 @@ export function startWorkPool(options: WorkPoolOptions): WorkPool {
   const running = run();
   return {
     wake,
+    async takeIn(claim) {
+      const limit = stopping || !options.mayCall() ? 0 : Math.min(claimMax, Math.max(0, options.stepsMax - steps.size - promised));
+      promised += limit;
+      try {
+        (await claim(limit)).forEach(begin);
+      } finally {
+        promised -= limit;
+      }
+    },
     inFlight: () => steps.size,
     async stop(waitMsMax) {
       stopping = true;

@@ -3,7 +3,7 @@ import type { Event } from '#schemas/event.ts';
 import { withLedgerFaults } from '#shared/ledger/ledger-fault.ts';
 import { readBacklog, type Backlog } from './backlog.ts';
 import { claimDue, type DuePayment } from './claim.ts';
-import { enroll } from './enroll.ts';
+import { enroll, type ClaimOfNew, type Enrolled } from './enroll.ts';
 import { listManual, type ManualPayment } from './list-manual.ts';
 import { recordFacts, type RecordedFact, type StateChange } from './record-facts.ts';
 import { stateOf } from './state-of.ts';
@@ -16,10 +16,10 @@ import type { PaymentState } from './states.ts';
  */
 export interface PaymentBooks {
   /**
-   * Puts what the line asks for into the books, once, however often the events come.
-   * Gives how many of the events were ours.
+   * Puts what the line asks for into the books, once, however often the events come,
+   * and claims what is new of it.
    */
-  enroll(events: readonly Event[]): Promise<number>;
+  enroll(events: readonly Event[], claim: ClaimOfNew): Promise<Enrolled>;
   /** Claims at most `limit` due payments for `leaseMs`: a worker that dies frees them by that. */
   claimDue(limit: number, leaseMs: number, triesMax: number): Promise<readonly DuePayment[]>;
   /** Applies facts about distinct orders; orders that have no payment are absent from the answer. */
@@ -34,7 +34,7 @@ export interface PaymentBooks {
 /** The books in PostgreSQL. */
 export function createPaymentBooks(pool: Pick<Pool, 'query'>): PaymentBooks {
   return {
-    enroll: (events) => withLedgerFaults('taking payments in', () => enroll(pool, events)),
+    enroll: (events, claim) => withLedgerFaults('taking payments in', () => enroll(pool, events, claim)),
     claimDue: (limit, leaseMs, triesMax) => withLedgerFaults('claiming due payments', () => claimDue(pool, limit, leaseMs, triesMax)),
     recordFacts: (facts) => withLedgerFaults('recording results of payments', () => recordFacts(pool, facts)),
     readBacklog: () => withLedgerFaults('counting the payments that wait', () => readBacklog(pool)),

@@ -100,8 +100,11 @@ async function openBoth() {
 
   async function call(books: PaymentBooks, step: Step): Promise<unknown> {
     switch (step.kind) {
-      case 'enroll':
-        return books.enroll(step.events.map(({ type, n }) => requested(type, n)));
+      case 'enroll': {
+        const events = step.events.map(({ type, n }) => requested(type, n));
+        const { ours, claimed } = await books.enroll(events, { limit: step.limit, leaseMs: step.leaseHours * hourMs });
+        return { ours, claimed: [...claimed].sort(byOrder) };
+      }
       case 'claim': {
         const claimed = await books.claimDue(step.limit, step.leaseHours * hourMs, step.triesMax);
         return [...claimed].sort(byOrder);
@@ -175,7 +178,12 @@ async function rowsInSql(): Promise<unknown[]> {
 }
 
 type Step =
-  | { readonly kind: 'enroll'; readonly events: readonly { readonly n: number; readonly type: Requested }[] }
+  | {
+      readonly kind: 'enroll';
+      readonly events: readonly { readonly n: number; readonly type: Requested }[];
+      readonly limit: number;
+      readonly leaseHours: number;
+    }
   | { readonly kind: 'claim'; readonly limit: number; readonly leaseHours: number; readonly triesMax: number }
   | {
       readonly kind: 'record';
@@ -197,7 +205,7 @@ function factsTo(wanted: PaymentState): readonly PaymentFact[] {
 
 test('every fact in every state', async () => {
   const { both } = await openBoth();
-  await both({ kind: 'enroll', events: PAIRS.map((_, n) => ({ n, type: 'checkout.requested' })) });
+  await both({ kind: 'enroll', events: PAIRS.map((_, n) => ({ n, type: 'checkout.requested' })), limit: 0, leaseHours: 1 });
   await both({ kind: 'claim', limit: PAIRS.length, leaseHours: 1, triesMax: 10 });
   const paths = PAIRS.map(({ state, fact }) => [...factsTo(state), fact]);
   for (let at = 0; at < Math.max(...paths.map((path) => path.length)); at++) {
@@ -230,7 +238,12 @@ const fact = fc.record(
   { requiredKeys: ['n', 'fact', 'delayHours'] },
 );
 const anyStep = fc.oneof(
-  fc.record({ kind: fc.constant('enroll' as const), events: fc.array(event, { maxLength: 6 }) }),
+  fc.record({
+    kind: fc.constant('enroll' as const),
+    events: fc.array(event, { maxLength: 6 }),
+    limit: fc.integer({ min: 0, max: 4 }),
+    leaseHours: hours,
+  }),
   fc.record({
     kind: fc.constant('claim' as const),
     groups: fc.integer({ min: 1, max: 4 }),

@@ -50,7 +50,7 @@ export function startPayment(world: World, name: string, books: MemoryBooks, gro
   const enqueuer = createLineEnqueuer(world, process, 'payment produce');
   const service = startPaymentService({
     books: {
-      enroll: (events) => process.call('payment enroll', 'ledger', () => books.enroll(events)),
+      enroll: (events, claim) => process.call('payment enroll', 'ledger', () => books.enroll(events, claim)),
       claimDue: (limit, lease, tries) => process.call('payment claim', 'ledger', () => books.claimDue(limit, lease, tries)),
       recordFacts: (facts) => process.call('payment record', 'ledger', () => books.recordFacts(facts)),
       readBacklog: () => books.readBacklog(),

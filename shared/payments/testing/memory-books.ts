@@ -2,7 +2,7 @@ import type { OrderStatus } from '#schemas/event.ts';
 import type { Partition } from '#schemas/ids.ts';
 import type { PaymentBooks } from '../books.ts';
 import type { DuePayment } from '../claim.ts';
-import { toEnroll, type PaymentRequested } from '../enroll.ts';
+import { firstCall, toEnroll, type PaymentRequested } from '../enroll.ts';
 import { MANUAL_LIST_MAX } from '../list-manual.ts';
 import type { RecordedFact, StateChange } from '../record-facts.ts';
 import { RESTING_STATES, TRANSITIONS, type PaymentFact, type PaymentState } from '../states.ts';
@@ -147,12 +147,19 @@ export function createMemoryBooks({ orderOf, partitionOf, now }: MemoryBooksOpti
   const manual = () => [...rows.values()].filter(({ state }) => state === 'manual' || state === 'refund_manual');
 
   return {
-    enroll(events) {
+    enroll(events, { limit, leaseMs }) {
       const { checkouts, refunds, requested } = toEnroll(events);
-      insert(checkouts, 'due');
       insert(refunds, 'refund_due');
+      const claimed = checkouts.flatMap((event, place) => {
+        if (rows.has(event.order_id)) return [];
+        insert([event], 'due');
+        const order = orderOf(event.order_id);
+        if (place >= limit || order?.status !== 'pending') return [];
+        claim(rows.get(event.order_id)!, leaseMs, 1);
+        return [firstCall(event, order.paymentMethodId, partitionOf(event.sale_id))];
+      });
       record(requested);
-      return Promise.resolve(checkouts.length + refunds.length);
+      return Promise.resolve({ ours: checkouts.length + refunds.length, claimed });
     },
     claimDue(limit, leaseMs, triesMax) {
       const due = waiting().filter(({ dueAt }) => dueAt <= now());
