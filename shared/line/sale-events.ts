@@ -1,9 +1,10 @@
 import type { Consumer, EachBatchPayload } from 'kafkajs';
+import type { Event } from '#schemas/event.ts';
 import type { Partition, SaleId } from '#schemas/ids.ts';
 import { RetryableFault, TerminalFault } from '#shared/faults/faults.ts';
 import { parseEventRecord, toEventRecords } from './event-records.ts';
 import { createKafka, rootCause, silentLog, type KafkaAccess } from './kafka-client.ts';
-import type { ConsumeSaleEventsOptions, EventPublisher, SaleEventsConsumer } from './line.ts';
+import type { ConsumeSaleEventsOptions, EventPublisher, EventRange, SaleEventsConsumer } from './line.ts';
 import { createMicroBatch, realTurns } from './micro-batch.ts';
 import { createRequestSender, type OutgoingRecord } from './produce.ts';
 import { eventsTopic } from './topics.ts';
@@ -115,12 +116,20 @@ const fetchWaitMsMax = 100;
  * and one that reads orders need not fetch as often.
  */
 const quietMs = 25;
+/** Least time between two fetches once they bring the handler so many events: each costs it a transaction and more, whatever is in it. */
+const busyMs = 12;
+const busyEvents = 4;
+/** So long after such a fetch. */
+const busyForMs = 100;
+/** Handed over in one call, about. */
+const eventsAtOnceMax = 500;
 const heartbeatMs = 3_000;
 /** Longer than any fetch waits; a connection without an answer for so long is dead. */
 const answerMsMax = 3_000;
 
 /**
- * Hands the events of `sale.events` to a consumer group, the sales of a partition in order.
+ * Hands the events of `sale.events` to a consumer group, the sales of a partition in order; what follows on in one fetch
+ * is handed over together.
  * Kafka remembers how far the group is once `onEvents` has resolved, so after a crash the last records come
  * again: drop by `createSeenEvents` (event-records.ts) or by a key of your own. The first start of a group reads from the beginning.
  *
@@ -132,6 +141,8 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
   const types = options.types === undefined ? undefined : new Set(options.types);
   const stopping = new AbortController();
   let poison = 0;
+  /** When the newest fetch came that brought the handler many events. */
+  let busyAt = -Infinity;
   const blocked = new Map<Partition, TerminalFault>();
   let ended = false;
 
@@ -179,7 +190,31 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
     const { batch } = payload;
     const beat = (): Promise<void> => payload.heartbeat();
     const partition = batch.partition as Partition;
-    let quiet = true;
+    const begunAt = performance.now();
+    let handed = 0;
+    /** Events of one sale, of records that stand behind each other, which are not handed over yet. */
+    let gathered: Gathered[] = [];
+    /** Up to where everything is handed over once `gathered` is. */
+    let last: string | null = null;
+
+    async function handOver(): Promise<boolean> {
+      const [first] = gathered;
+      if (first !== undefined) {
+        const events = gathered.flatMap((one) => one.events);
+        const range = { ...first.range, lastSeq: gathered.at(-1)!.range.lastSeq };
+        gathered = [];
+        handed += events.length;
+        if (!(await whileBeating(beat, (inGroup) => untilDone(() => options.onEvents(partition, events, range), inGroup)))) return false;
+      }
+      if (last === null) return true;
+      blocked.delete(partition);
+      payload.resolveOffset(last);
+      last = null;
+      await payload.commitOffsetsIfNecessary();
+      await beat();
+      return true;
+    }
+
     for (const message of batch.messages) {
       if (!payload.isRunning() || payload.isStale() || stopping.signal.aborted || ended) return;
       const parsed = parseEventRecord(message, types, options.neverSkipped);
@@ -191,22 +226,23 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
         );
       }
       if (parsed.range !== null && parsed.events.length > 0) {
-        const { events, range } = parsed;
-        quiet = false;
-        const handled = await whileBeating(beat, (inGroup) => untilDone(() => options.onEvents(partition, events, range), inGroup));
-        if (!handled) return;
+        if (!followsOn(gathered, parsed.range) && !(await handOver())) return;
+        gathered.push({ events: parsed.events, range: parsed.range });
       }
       if (parsed.blocked !== null) {
-        block(partition, message.offset, parsed.blocked);
-        payload.pause();
+        if (await handOver()) {
+          block(partition, message.offset, parsed.blocked);
+          payload.pause();
+        }
         return;
       }
-      blocked.delete(partition);
-      payload.resolveOffset(message.offset);
-      await payload.commitOffsetsIfNecessary();
-      await beat();
+      last = message.offset;
     }
-    if (quiet) await pause(quietMs, stopping.signal);
+    if (!(await handOver())) return;
+    if (handed >= busyEvents) busyAt = begunAt;
+    const gapMs = begunAt - busyAt < busyForMs ? busyMs : handed === 0 ? quietMs : 0;
+    const waitMs = begunAt + gapMs - performance.now();
+    if (waitMs >= 1) await pause(waitMs, stopping.signal);
   }
 
   /** Calls until it resolves; false where the consumer is stopped, or may have lost the partition, before that. An error that is no RetryableFault ends the consumer. */
@@ -257,6 +293,19 @@ export async function consumeSaleEvents(options: ConsumeSaleEventsOptions): Prom
       await consumer.disconnect().catch(() => undefined);
     },
   };
+}
+
+interface Gathered {
+  readonly events: readonly Event[];
+  readonly range: EventRange;
+}
+
+/** Whether events of that range go together with these. */
+function followsOn(gathered: readonly Gathered[], { saleId, firstSeq }: EventRange): boolean {
+  const before = gathered.at(-1)?.range;
+  if (before === undefined) return true;
+  const events = gathered.reduce((sum, one) => sum + one.events.length, 0);
+  return saleId === before.saleId && firstSeq > before.lastSeq && events < eventsAtOnceMax;
 }
 
 /** The library gives up on some faults of the cluster for good, such as a coordinator that is not there yet: joining anew helps. */
