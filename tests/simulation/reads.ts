@@ -117,6 +117,7 @@ export function createReads(world: World, process: SimProcess): Reads {
         throw new Error(`the simulation does not know the statement ${statement.name}: add it to tests/simulation/reads.ts`);
       return process.call('api read', 'ledger', () => answer(values) as Row[]);
     },
+    beat: null,
     inOneMoment: () => Promise.reject(new Error('nobody asks for a report in the simulation')),
     isUp: () => !world.isAway('ledger'),
     whyDown: () => '',

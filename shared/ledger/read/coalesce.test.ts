@@ -1,4 +1,4 @@
-import { coalesce } from './coalesce.ts';
+import { coalesce, processBeat } from './coalesce.ts';
 
 test('what is asked for in one turn is loaded together, what comes meanwhile in the next load', async () => {
   const loads: (readonly string[])[] = [];
@@ -24,6 +24,29 @@ test('what is asked for in one turn is loaded together, what comes meanwhile in 
   for (const release of releases.splice(0)) release();
   expect(await third).toEqual(['D', 'E']);
   expect(loads.at(-1)).toEqual(['d', 'e']);
+});
+
+test('by a beat a lone call goes at once, and what follows on it goes together', async () => {
+  const loads: (readonly number[])[] = [];
+  const one = coalesce<number, number>(
+    (keys) => {
+      loads.push(keys);
+      return Promise.resolve(new Map(keys.map((key) => [String(key), key])));
+    },
+    String,
+    processBeat,
+  );
+  await one(1);
+  const second = one(2);
+  await new Promise(setImmediate);
+  const third = one(3);
+  expect(await Promise.all([second, third])).toEqual([2, 3]);
+  expect(loads).toEqual([[1], [2, 3]]);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const lone = one(4);
+  await Promise.resolve();
+  expect(loads.at(-1)).toEqual([4]);
+  expect(await lone).toBe(4);
 });
 
 test('a load that fails fails those who asked, and only them', async () => {

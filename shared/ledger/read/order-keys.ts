@@ -41,6 +41,7 @@ export function createClaimOrderKey(reads: Reads): (key: RequestKey, saleNo: Sal
       return owners;
     },
     ({ key }) => key,
+    reads.beat,
   );
   return async (key, saleNo) => (await claim({ key, saleNo })) ?? saleNo;
 }

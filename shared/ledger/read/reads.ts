@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { RetryableFault } from '#shared/faults/faults.ts';
+import { processBeat, type Beat } from './coalesce.ts';
 
 /**
  * Reading the ledger from the HTTP edge. A fault of the connection or of the server
@@ -27,6 +28,8 @@ export interface Reads extends Rows {
    * @param msMax of everything together; beyond it the statement under way is given up
    */
   inOneMoment<Result>(msMax: number, work: (moment: Rows) => Promise<Result>): Promise<Result>;
+  /** By which single reads of a crowd gather; null: they do not wait for each other. */
+  readonly beat: Beat | null;
   /** False from the first sign that the ledger is away until it answers again. Costs nothing. */
   readonly isUp: () => boolean;
   /** Why it is not up; empty where it is. */
@@ -189,6 +192,7 @@ export function openReads({ databaseUrl, applicationName, connectionsMax, onFaul
         client.release(!ended);
       }
     },
+    beat: processBeat,
     isUp: () => up,
     whyDown: () => reason,
     async close() {

@@ -48,7 +48,7 @@ export interface ReservationReads {
 export function createReservationReads(reads: Reads): ReservationReads {
   const byIds = async (ids: readonly string[]) =>
     new Map((await reads.rows<ReservationRow>(RESERVATIONS_BY_ID, [ids])).map((row) => [row.id as string, row]));
-  const one = coalesce<string, ReservationRow>(byIds, (id) => id);
+  const one = coalesce<string, ReservationRow>(byIds, (id) => id, reads.beat);
   return {
     byIds,
     byId: (id) => (isUuid(id) ? one(id) : Promise.resolve(null)),
