@@ -11,11 +11,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openLayout } from '#deploy/local/open.ts';
 import { openPool } from '#shared/ledger/connections.ts';
-import { changeSale, createSale } from '../services/cli/sale/sale-calls.ts';
+import { changeSale } from '../services/cli/sale/sale-calls.ts';
 import { runLoad } from '../services/cli/load/loadtest.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import { openSaleOf, sku } from './ladder.ts';
 import { buildVegeta, runVegeta } from './load-tool/vegeta.ts';
 import { print } from './measurement.ts';
+import { median } from './median.ts';
 
 const { values: flags } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
 const rates = flags.quick ? [1_000] : [1_000, 2_000];
@@ -34,8 +36,6 @@ const fewConnections = 16;
 /** A fifth of the requests are due in a stall and wait evenly up to its length: a quarter of those are the slowest 5 %. */
 const stallP95Ms = stallMs * (1 - 0.05 / (stallMs / stallEveryMs));
 
-const units = 50_000_000;
-const sku = 'bench';
 const command = `node bench/generator.ts${flags.quick ? ' --quick' : ''}`;
 const say = (line: string): void => console.error(line);
 const { layout } = openLayout();
@@ -105,28 +105,16 @@ const tell = (who: string, { p50Ms, p95Ms, p99Ms, maxMs, answeredPerSecond, us }
     `  ${who}: ${answeredPerSecond.toFixed(0)}/s answered, p50 ${p50Ms.toFixed(1)} p95 ${p95Ms.toFixed(1)} p99 ${p99Ms.toFixed(1)} max ${maxMs.toFixed(1)} ms, ${us.toFixed(0)} us of its processor time a request`,
   );
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 const tenths = (value: number): number => Math.round(value * 10) / 10;
 
 async function compare(): Promise<void> {
-  const sale = await createSale(surroundings.call, {
-    name: 'Bench',
-    starts_at: new Date(Date.now() - 1_000).toISOString(),
-    ends_at: new Date(Date.now() + 86_400_000).toISOString(),
-    items: [{ sku, name: 'Bench', unit_price: 100, currency: 'EUR', quantity: units }],
-    hold_seconds: 3_600,
-  });
+  const saleId = await openSaleOf(surroundings);
   let runs = 0;
   let told201 = 0;
   let everyoneAnswered = true;
   const load = async (with_: (load: Load) => Promise<Said>, rate: number, forSeconds: number): Promise<Said> => {
     const run = `generator-${process.pid}-${(runs += 1)}`;
-    const all = { port: layout.ports.reserve, saleId: sale.id, rate, seconds: forSeconds, connections: connectionsMax, run };
+    const all = { port: layout.ports.reserve, saleId, rate, seconds: forSeconds, connections: connectionsMax, run };
     const said = await with_(all);
     told201 += said.answered201;
     everyoneAnswered &&= said.answered201 === said.sent;
@@ -148,10 +136,10 @@ async function compare(): Promise<void> {
     }
     results.push(result);
   }
-  await changeSale(surroundings.call, sale.id, 'close');
+  await changeSale(surroundings.call, saleId, 'close');
   const pool = openPool(surroundings.databaseUrl, 'bench-generator', 1);
   const { rows } = await pool.query<{ held: number }>('SELECT i.held FROM items i JOIN sale_lines l USING (sale_no) WHERE l.sale_id = $1', [
-    sale.id,
+    saleId,
   ]);
   await pool.end();
   const held = Number(rows[0]?.held);

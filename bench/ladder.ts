@@ -15,7 +15,7 @@ export const wellBorneMsMax = { p95: 60, p99: 120 };
 export const decidedShareMin = 0.97;
 
 export const sku = 'bench';
-const units = 50_000_000;
+export const units = 50_000_000;
 const connectionsMax = 1_024;
 /** At a rate that lets every process, Kafka's too, compile what it will run. */
 const warmUpRate = 2_000;

@@ -10,8 +10,9 @@ import { parseArgs } from 'node:util';
 import { openLayout } from '#deploy/local/open.ts';
 import { ensureLoadTools } from '#deploy/local/packages.ts';
 import { openPool } from '#shared/ledger/connections.ts';
-import { changeSale, createSale } from '../services/cli/sale/sale-calls.ts';
+import { changeSale } from '../services/cli/sale/sale-calls.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import { openSaleOf, sku, units } from './ladder.ts';
 import { checkedReads, type CheckedReads } from './load-tool/checked-reads.ts';
 import { runH2load } from './load-tool/h2load.ts';
 import { processesOf, processorSeconds } from './load-tool/processor-time.ts';
@@ -22,8 +23,6 @@ import { print } from './measurement.ts';
 const p95MsMax = 50;
 /** Answered of those asked for, per second. */
 const answeredShareMin = 0.97;
-const units = 50_000_000;
-const sku = 'bench';
 /** nginx counts whole seconds, so its second is up to two; the API's figures are 50 ms old at most; the rest is the way. */
 const ageMsMax = { gateway: 2_500, api: 500 };
 /** Until the readers beside the tool are on their way, and so that they end after it. */
@@ -74,17 +73,11 @@ interface Run {
 let runs = 0;
 /** A sale of its own, so that what buyers were told can be counted afterwards. */
 async function run(way: (typeof ways)[number], ratePerSecond?: number): Promise<Run> {
-  const sale = await createSale(surroundings.call, {
-    name: 'Bench',
-    starts_at: new Date(Date.now() - 1_000).toISOString(),
-    ends_at: new Date(Date.now() + 86_400_000).toISOString(),
-    items: [{ sku, name: 'Bench', unit_price: 100, currency: 'EUR', quantity: units }],
-    hold_seconds: 3_600,
-  });
+  const saleId = await openSaleOf(surroundings);
   const port = way.name === 'gateway' ? layout.ports.gateway : layout.ports.reserve;
   const beside = checkedReads({
     port,
-    saleId: sale.id,
+    saleId,
     sku,
     units,
     seconds: seconds + 2 * aroundSeconds,
@@ -95,7 +88,7 @@ async function run(way: (typeof ways)[number], ratePerSecond?: number): Promise<
   await new Promise((resolve) => setTimeout(resolve, aroundSeconds * 1_000));
   const [nginx, api] = [processesOf(layout, 'nginx'), processesOf(layout, 'reserve')];
   const before = { nginx: processorSeconds(nginx), api: processorSeconds(api) };
-  const url = `http://127.0.0.1:${port}/v1/sales/${sale.id}/availability`;
+  const url = `http://127.0.0.1:${port}/v1/sales/${saleId}/availability`;
   const load = { url, connections, seconds };
   const h2load = ratePerSecond === undefined ? null : await runH2load({ ...load, ratePerSecond });
   const tool = h2load ?? (await runWrk(load));
@@ -106,9 +99,9 @@ async function run(way: (typeof ways)[number], ratePerSecond?: number): Promise<
     tool: micros(tool.processorSeconds),
   };
   const readers = await beside;
-  await changeSale(surroundings.call, sale.id, 'close');
+  await changeSale(surroundings.call, saleId, 'close');
   const { rows } = await pool.query<{ held: number }>('SELECT i.held FROM items i JOIN sale_lines l USING (sale_no) WHERE l.sale_id = $1', [
-    sale.id,
+    saleId,
   ]);
   const faults = [...readers.faults];
   const held = Number(rows[0]?.held);
