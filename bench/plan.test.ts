@@ -25,7 +25,7 @@ test('a name that is none is refused, with those there are', () => {
 test.each([
   [{ quick: true, long: false }, ['--quick']],
   [{ quick: false, long: true }, ['--to', '10000000']],
-  [{ quick: false, long: false }, ['--to', '1000000']],
+  [{ quick: false, long: false }, ['--to', '1000000', '--pairs', '2']],
 ])('of %j a sale with many behind it takes %j', (how, args) => {
   const step = stepsFor({ ...asked, ...how }).find(({ program }) => program === 'behind.ts')!;
   expect(step.args).toEqual(args);
