@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { status } from '#deploy/local/status.ts';
 import { SERVICES } from '#deploy/local/our-services.ts';
-import { memoryOf } from './processes.ts';
+import { memoryOf } from './process-figures.ts';
 import { print } from './measurement.ts';
 
 /** How long each has had to come to rest. */

@@ -143,8 +143,8 @@ async function cli(args: readonly string[], under: readonly string[] = []) {
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   let [cpu, peakMb] = [0, 0];
   while (child.exitCode === null && child.signalCode === null) {
-    cpu = Math.max(cpu, await cpuSeconds(child.pid));
-    peakMb = Math.max(peakMb, Math.round(await peakRssMb(child.pid)));
+    cpu = Math.max(cpu, cpuSeconds(child.pid));
+    peakMb = Math.max(peakMb, Math.round(peakRssMb(child.pid)));
     await pause(20);
   }
   await ended;

@@ -129,8 +129,8 @@ try {
       grown,
       decided: made,
       liveHolds: await sale.count('SELECT sum(held) FROM items'),
-      rssMb: await rssMb(writer.pid),
-      peakMb: await peakRssMb(writer.pid),
+      rssMb: rssMb(writer.pid),
+      peakMb: peakRssMb(writer.pid),
     };
     points.push(point);
     say(`${n(made)} behind, ${n(point.liveHolds)} live holds: writer ${n(point.peakMb)} MB at most, ${n(point.rssMb)} MB now`);
@@ -203,10 +203,10 @@ async function measureWindow(backlog: Backlog, writer: ChildProcess, saleIndex: 
   await pause(publishMs);
   writer.kill('SIGSTOP');
   await backlog.reserve(stepDecisions, windowed, saleIndex);
-  const cpuBefore = await cpuSeconds(writer.pid);
+  const cpuBefore = cpuSeconds(writer.pid);
   writer.kill('SIGCONT');
   const { perSecond } = await timeDecisions(backlog, { from: from + leadDecisions, to: from + stepDecisions });
-  return { perSecond, cpuUs: (((await cpuSeconds(writer.pid)) - cpuBefore) / stepDecisions) * 1e6 };
+  return { perSecond, cpuUs: ((cpuSeconds(writer.pid) - cpuBefore) / stepDecisions) * 1e6 };
 }
 
 function text({ perSecond, cpuUs }: Window): string {

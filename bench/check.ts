@@ -11,7 +11,7 @@ import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { pairs } from '../services/cli/table.ts';
 import { base, linesOf } from './bench-stack.ts';
 import { Measurement } from './measurement.ts';
-import { measureLadder } from './over-http.ts';
+import { measureLadder } from './ladder.ts';
 
 const rowLockSeconds = 4;
 const backlogReservations = 100_000;

@@ -3,6 +3,7 @@ import { createLatencyRecorder, type LatencySummary } from '#shared/load/latency
 import { createSale } from '../services/cli/sale/sale-calls.ts';
 import { runLoad, type LoadResult } from '../services/cli/load/loadtest.ts';
 import { hashMicroseconds } from './machine.ts';
+import { percentilesText } from './percentiles.ts';
 import type { Surroundings } from '../services/cli/stack/surroundings.ts';
 
 /** Reservations over HTTP at rising rates, and one after the other; the load generator is on the same machine. */
@@ -94,12 +95,12 @@ export async function measureLadder(
     for (let attempt = 1; attempt <= 2 && !borne; attempt += 1) {
       const hashUs = hashMicroseconds();
       const result = await load(rate, seconds);
-      const { p50Ms, p95Ms, p99Ms } = result.latency;
+      const { p95Ms, p99Ms } = result.latency;
       borne = p95Ms < p95MsMax && result.answeredPerSecond >= rate * decidedShareMin && result.decided === result.sent;
       const borneWell = borne && p95Ms < wellBorneMsMax.p95 && p99Ms < wellBorneMsMax.p99;
       steps.push({ ...result, borne, borneWell, hashUs });
       say(
-        `  ${rate}/s: ${result.answeredPerSecond.toFixed(0)}/s decided, p50 ${p50Ms.toFixed(1)} p95 ${p95Ms.toFixed(1)} p99 ${p99Ms.toFixed(1)} ms${borneWell ? '' : borne ? ', borne, not well' : ', not borne'}`,
+        `  ${rate}/s: ${result.answeredPerSecond.toFixed(0)}/s decided, ${percentilesText(result.latency)}${borneWell ? '' : borne ? ', borne, not well' : ', not borne'}`,
       );
     }
     if (!borne) break;

@@ -14,6 +14,7 @@ import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { openSaleOf, sku } from './ladder.ts';
 import { hashMicroseconds } from './machine.ts';
 import { print } from './measurement.ts';
+import { latencyPlot, percentilesText } from './percentiles.ts';
 import { watchStackWork } from './stack-work.ts';
 
 /** What a rate must keep to count as borne. */
@@ -168,10 +169,9 @@ for (const rate of rates) {
     const step = await orders(rate, seconds);
     borne = step.borne;
     steps.push(step);
-    const { p50Ms, p95Ms, p99Ms } = step.latency;
     const answers = Object.entries(step.answers).map(([status, count]) => `${status}: ${count}`);
     say(
-      `  ${rate}/s: ${step.paidPerSecond.toFixed(0)}/s paid, p50 ${p50Ms.toFixed(1)} p95 ${p95Ms.toFixed(1)} p99 ${p99Ms.toFixed(1)} ms, ${answers.join(', ')}${borne ? '' : ', not borne'}`,
+      `  ${rate}/s: ${step.paidPerSecond.toFixed(0)}/s paid, ${percentilesText(step.latency)}, ${answers.join(', ')}${borne ? '' : ', not borne'}`,
     );
     const parts = Object.entries(step.workUs).map(([name, us]) => `${name} ${us}`);
     say(`    ${Object.values(step.workUs).reduce((sum, us) => sum + us, 0)} us of processor time an order: ${parts.join(', ')}`);
@@ -186,10 +186,6 @@ say(
 );
 
 const best = steps.findLast((step) => step.borne);
-const series = (name: string, ms: (step: Step) => number) => ({
-  name,
-  points: steps.map((step): [number, number] => [step.rate, ms(step)]),
-});
 print({
   id: 'P4',
   what: `orders until paid, ${way}`,
@@ -215,14 +211,5 @@ print({
     captured,
   },
   command: `node bench/orders.ts --through ${flags.through}${flags.quick ? ' --quick' : ''}`,
-  plot: {
-    title: `Orders from the request until paid, ${way}`,
-    x: { label: 'asked for, per second', log: false },
-    y: { label: 'ms from the intended start', log: true },
-    series: [
-      series('p50', ({ latency }) => latency.p50Ms),
-      series('p95', ({ latency }) => latency.p95Ms),
-      series('p99', ({ latency }) => latency.p99Ms),
-    ],
-  },
+  plot: latencyPlot(`Orders from the request until paid, ${way}`, 'asked for, per second', steps),
 });

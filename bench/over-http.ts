@@ -7,67 +7,63 @@
 import { parseArgs } from 'node:util';
 import { openLayout } from '#deploy/local/open.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
-import { measureLadder, measureLone, p95MsMax, wellBorneMsMax, type LadderResult, type LadderStep } from './ladder.ts';
-import { print, type Plot } from './measurement.ts';
-
-export { measureLadder, measureLone, p95MsMax, type LadderResult, type LadderStep } from './ladder.ts';
+import { measureLadder, measureLone, p95MsMax, wellBorneMsMax, type LadderStep } from './ladder.ts';
+import { print } from './measurement.ts';
+import { latencyPlot, percentilesText } from './percentiles.ts';
 
 const full = { rates: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((thousand) => thousand * 1_000), seconds: 10, lone: 500 };
 const quick = { rates: [1_000, 2_000, 4_000], seconds: 3, lone: 100 };
 
-// bench/main.ts and bench/check.ts take only what is exported.
-if (import.meta.main) {
-  const { values: flags } = parseArgs({
-    options: { through: { type: 'string', default: 'gateway' }, rates: { type: 'string' }, quick: { type: 'boolean', default: false } },
-  });
-  if (flags.through !== 'gateway' && flags.through !== 'api') throw new Error('--through is gateway or api');
-  const way = flags.through === 'gateway' ? 'through the gateway' : 'past the gateway';
-  const { layout } = openLayout();
-  const port = flags.through === 'gateway' ? layout.ports.gateway : layout.ports.reserve;
-  const surroundings = surroundingsOf(process.env);
-  const say = (line: string): void => console.error(line);
-  const size = flags.quick ? quick : full;
-  const rates = flags.rates?.split(',').map(Number) ?? size.rates;
-  const command = `node bench/over-http.ts --through ${flags.through}${flags.quick ? ' --quick' : ''}`;
+const { values: flags } = parseArgs({
+  options: { through: { type: 'string', default: 'gateway' }, rates: { type: 'string' }, quick: { type: 'boolean', default: false } },
+});
+if (flags.through !== 'gateway' && flags.through !== 'api') throw new Error('--through is gateway or api');
+const way = flags.through === 'gateway' ? 'through the gateway' : 'past the gateway';
+const { layout } = openLayout();
+const port = flags.through === 'gateway' ? layout.ports.gateway : layout.ports.reserve;
+const surroundings = surroundingsOf(process.env);
+const say = (line: string): void => console.error(line);
+const size = flags.quick ? quick : full;
+const rates = flags.rates?.split(',').map(Number) ?? size.rates;
+const command = `node bench/over-http.ts --through ${flags.through}${flags.quick ? ' --quick' : ''}`;
 
-  say(`lone reservations ${way}`);
-  const lone = await measureLone(port, size.lone, surroundings);
-  say(`  p50 ${lone.p50Ms.toFixed(1)} p95 ${lone.p95Ms.toFixed(1)} p99 ${lone.p99Ms.toFixed(1)} ms`);
-  print({
-    id: 'P2',
-    what: `lone reservation ${way}`,
-    value: lone.p50Ms,
-    unit: 'ms',
-    target: { bound: 'at most', value: 6 },
-    right: true,
-    details: { requests: lone.count, p95_ms: lone.p95Ms, p99_ms: lone.p99Ms, max_ms: lone.maxMs },
-    command,
-  });
+say(`lone reservations ${way}`);
+const lone = await measureLone(port, size.lone, surroundings);
+say(`  ${percentilesText(lone)}`);
+print({
+  id: 'P2',
+  what: `lone reservation ${way}`,
+  value: lone.p50Ms,
+  unit: 'ms',
+  target: { bound: 'at most', value: 6 },
+  right: true,
+  details: { requests: lone.count, p95_ms: lone.p95Ms, p99_ms: lone.p99Ms, max_ms: lone.maxMs },
+  command,
+});
 
-  say(`a ladder of rates ${way}`);
-  const ladder = await measureLadder(port, rates, size.seconds, surroundings, say);
-  const { best, bestWell, toldHeld, held } = ladder;
-  const right = toldHeld === held;
-  say(`  ${toldHeld} were told that they hold a unit, PostgreSQL says ${held}: ${right ? 'right' : 'WRONG'}`);
-  print({
-    id: 'P2',
-    what: `reservations ${way}`,
-    value: Math.round(bestWell?.answeredPerSecond ?? 0),
-    unit: '/s',
-    target: { bound: 'at least', value: 10_000 },
-    right,
-    details: {
-      borne_at: `p95 < ${wellBorneMsMax.p95} ms and p99 < ${wellBorneMsMax.p99} ms`,
-      ...(bestWell === null ? {} : latencyOf(bestWell)),
-      [`per_second_at_p95_under_${p95MsMax}_ms`]: Math.round(best?.answeredPerSecond ?? 0),
-      told_held: toldHeld,
-      held_in_postgresql: held,
-      steps: ladder.steps.length,
-    },
-    command,
-    plot: plotOf(ladder, way),
-  });
-}
+say(`a ladder of rates ${way}`);
+const ladder = await measureLadder(port, rates, size.seconds, surroundings, say);
+const { best, bestWell, toldHeld, held } = ladder;
+const right = toldHeld === held;
+say(`  ${toldHeld} were told that they hold a unit, PostgreSQL says ${held}: ${right ? 'right' : 'WRONG'}`);
+print({
+  id: 'P2',
+  what: `reservations ${way}`,
+  value: Math.round(bestWell?.answeredPerSecond ?? 0),
+  unit: '/s',
+  target: { bound: 'at least', value: 10_000 },
+  right,
+  details: {
+    borne_at: `p95 < ${wellBorneMsMax.p95} ms and p99 < ${wellBorneMsMax.p99} ms`,
+    ...(bestWell === null ? {} : latencyOf(bestWell)),
+    [`per_second_at_p95_under_${p95MsMax}_ms`]: Math.round(best?.answeredPerSecond ?? 0),
+    told_held: toldHeld,
+    held_in_postgresql: held,
+    steps: ladder.steps.length,
+  },
+  command,
+  plot: latencyPlot(`Reservations ${way}`, 'asked for, per second', ladder.steps),
+});
 
 function latencyOf({ latency, hashUs }: LadderStep): Record<string, number> {
   return {
@@ -76,22 +72,5 @@ function latencyOf({ latency, hashUs }: LadderStep): Record<string, number> {
     p99_ms: latency.p99Ms,
     max_ms: latency.maxMs,
     sha256_us_before: Number(hashUs.toFixed(2)),
-  };
-}
-
-function plotOf({ steps }: LadderResult, way: string): Plot {
-  const series = (name: string, ms: (step: LadderStep) => number) => ({
-    name,
-    points: steps.map((step): [number, number] => [step.rate, ms(step)]),
-  });
-  return {
-    title: `Reservations ${way}`,
-    x: { label: 'asked for, per second', log: false },
-    y: { label: 'ms from the intended start', log: true },
-    series: [
-      series('p50', ({ latency }) => latency.p50Ms),
-      series('p95', ({ latency }) => latency.p95Ms),
-      series('p99', ({ latency }) => latency.p99Ms),
-    ],
   };
 }

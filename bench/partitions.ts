@@ -40,8 +40,8 @@ async function run(partitions: number): Promise<Run> {
     for (let sale = 0; sale < partitions; sale++) await backlog.reserve(share, always(skuOf(0)), sale);
     const writer = backlog.startWriter();
     const { perSecond } = await timeDecisions(backlog, { from: 0, to: total });
-    const cpuUs = Math.round(((await cpuSeconds(writer.pid)) / total) * 1e6);
-    const peakMb = Math.round(await peakRssMb(writer.pid));
+    const cpuUs = Math.round((cpuSeconds(writer.pid) / total) * 1e6);
+    const peakMb = Math.round(peakRssMb(writer.pid));
     const wrongSales = await backlog.count(`SELECT count(*) FROM items WHERE held <> ${String(stock)}`);
     const events = await backlog.count('SELECT count(*) FROM events');
     const reservations = await backlog.count('SELECT count(*) FROM reservations');

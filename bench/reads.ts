@@ -15,9 +15,11 @@ import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { openSaleOf, sku, units } from './ladder.ts';
 import { checkedReads, type CheckedReads } from './load-tool/checked-reads.ts';
 import { runH2load } from './load-tool/h2load.ts';
-import { processesOf, processorSeconds } from './load-tool/processor-time.ts';
+import { processesOf } from './load-tool/part-processes.ts';
 import { runWrk } from './load-tool/wrk.ts';
 import { print } from './measurement.ts';
+import { percentilesText } from './percentiles.ts';
+import { cpuSecondsOf } from './process-figures.ts';
 
 /** What a rate must keep to count as borne. */
 const p95MsMax = 50;
@@ -87,15 +89,15 @@ async function run(way: (typeof ways)[number], ratePerSecond?: number): Promise<
   });
   await new Promise((resolve) => setTimeout(resolve, aroundSeconds * 1_000));
   const [nginx, api] = [processesOf(layout, 'nginx'), processesOf(layout, 'reserve')];
-  const before = { nginx: processorSeconds(nginx), api: processorSeconds(api) };
+  const before = { nginx: cpuSecondsOf(nginx), api: cpuSecondsOf(api) };
   const url = `http://127.0.0.1:${port}/v1/sales/${saleId}/availability`;
   const load = { url, connections, seconds };
   const h2load = ratePerSecond === undefined ? null : await runH2load({ ...load, ratePerSecond });
   const tool = h2load ?? (await runWrk(load));
   const micros = (used: number): number => Math.round((used * 1e7) / Math.max(1, tool.answered)) / 10;
   const us = {
-    nginx: micros(processorSeconds(nginx) - before.nginx),
-    api: micros(processorSeconds(api) - before.api),
+    nginx: micros(cpuSecondsOf(nginx) - before.nginx),
+    api: micros(cpuSecondsOf(api) - before.api),
     tool: micros(tool.processorSeconds),
   };
   const readers = await beside;
@@ -121,9 +123,8 @@ async function run(way: (typeof ways)[number], ratePerSecond?: number): Promise<
 const quick = ({ readers, faults }: Run): boolean => readers.latency.p95Ms < p95MsMax && faults.length === 0;
 
 function tell(what: string, { answeredPerSecond, readers, faults, us }: Run, remark = ''): void {
-  const { p50Ms, p95Ms, p99Ms } = readers.latency;
   say(
-    `  ${what}: ${answeredPerSecond.toFixed(0)}/s answered, p50 ${p50Ms.toFixed(1)} p95 ${p95Ms.toFixed(1)} p99 ${p99Ms.toFixed(1)} ms, ` +
+    `  ${what}: ${answeredPerSecond.toFixed(0)}/s answered, ${percentilesText(readers.latency)}, ` +
       `a read took nginx ${us.nginx}, the API ${us.api}, the tool ${us.tool} us${remark}`,
   );
   for (const fault of faults) say(`    WRONG: ${fault}`);

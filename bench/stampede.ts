@@ -17,7 +17,7 @@ import { createSale } from '../services/cli/sale/sale-calls.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
 import { openSaleOf, sku as benchSku } from './ladder.ts';
 import { print } from './measurement.ts';
-import { peakMemory } from './processes.ts';
+import { peakMemory } from './peak-memory.ts';
 import { answerMsMax, type CrowdMessage, type CrowdOrder } from './stampede-crowd.ts';
 
 /** What no process may grow beyond: its memory does not follow the crowd's size. */

@@ -71,7 +71,7 @@ try {
   await untilDecided(backlog, holds);
   say(`decided in ${((performance.now() - decideBegun) / 1_000).toFixed(1)} s`);
   await pause(settleMs);
-  const memory = { peakMb: await peakRssMb(owner.process.pid), settledMb: await rssMb(owner.process.pid) };
+  const memory = { peakMb: peakRssMb(owner.process.pid), settledMb: rssMb(owner.process.pid) };
   say(`the writer that decided them: ${memory.peakMb.toFixed(0)} MB at most, ${memory.settledMb.toFixed(0)} MB now`);
 
   const told: Round[] = [];

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { openBacklog, timeDecisions } from './backlog.ts';
 import { askedBy, grantsOf } from './item-choice.ts';
 import { print } from './measurement.ts';
-import { cpuSeconds, peakRssMb } from './process-figures.ts';
+import { cpuSeconds, cpuSecondsOf, peakRssMb } from './process-figures.ts';
 
 /**
  * How many decisions a second one writer process takes from a backlog into
@@ -58,7 +58,7 @@ try {
   const second = options.standby || options.failover ? backlog.startWriter({ nodeFlags }) : undefined;
   let [writer, standby] = [first, second];
   let killed = false;
-  let standbyStartCpu: Promise<number> | undefined;
+  let standbyStartCpu: number | undefined;
   const seeWhoDecides = async (decided: number): Promise<void> => {
     const { owner } = await backlog.row();
     if (owner === '' || killed) return;
@@ -76,8 +76,8 @@ try {
   });
 
   const cpu = {
-    writer: await cpuSeconds(writer.pid),
-    standby: (await cpuSeconds(standby?.pid)) - ((await standbyStartCpu) ?? 0),
+    writer: cpuSeconds(writer.pid),
+    standby: cpuSeconds(standby?.pid) - (standbyStartCpu ?? 0),
     ledger: await ledgerCpuSeconds(),
   };
   const counted = {
@@ -115,7 +115,7 @@ try {
     writer_cpu_us: cpuUs(cpu.writer),
     ledger_cpu_us: cpuUs(cpu.ledger),
     ...(standby === undefined ? {} : { standby_cpu_us: cpuUs(cpu.standby) }),
-    writer_peak_mb: Math.round(await peakRssMb(writer.pid)),
+    writer_peak_mb: Math.round(peakRssMb(writer.pid)),
   };
   print({
     id: what === 'one item' ? 'P1' : 'P1b',
@@ -157,6 +157,5 @@ async function ledgerCpuSeconds(): Promise<number> {
   const { rows } = await backlog.observer.query<{ pid: number }>(
     `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'firstcome-bench%'`,
   );
-  const each = await Promise.all(rows.map(({ pid }) => cpuSeconds(pid)));
-  return each.reduce((sum, seconds) => sum + seconds, 0);
+  return cpuSecondsOf(rows.map(({ pid }) => pid));
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { processorSeconds } from './processor-time.ts';
+import { cpuSeconds } from '../process-figures.ts';
 
 export interface ToolRun {
   readonly printed: string;
@@ -18,7 +18,7 @@ export function runTool(program: string, args: readonly string[], msMax: number,
     // The system forgets it when the process has ended: the last sample is short by one step at most.
     let used = 0;
     const sample = (): void => {
-      if (child.pid !== undefined) used = Math.max(used, processorSeconds([child.pid]));
+      used = Math.max(used, cpuSeconds(child.pid));
     };
     const sampling = setInterval(sample, sampleMs);
     child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));

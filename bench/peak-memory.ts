@@ -1,21 +1,4 @@
-import { readFileSync } from 'node:fs';
-
-/** What Linux says about a process. */
-
-const bytesInMb = 1_000_000;
-
-/** Resident memory, and the part of it that the process shares with no file (its heap and the like). 0 where it has ended. */
-export function memoryOf(pid: number): { readonly residentMb: number; readonly ownMb: number } {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/status`, 'utf8');
-  } catch {
-    return { residentMb: 0, ownMb: 0 };
-  }
-  const mb = (name: string): number =>
-    Math.round((Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1_024) / bytesInMb);
-  return { residentMb: mb('VmRSS'), ownMb: mb('RssAnon') };
-}
+import { childrenOf, memoryOf } from './process-figures.ts';
 
 export interface NamedProcess {
   readonly name: string;
@@ -41,12 +24,4 @@ export function peakMemory(processes: readonly NamedProcess[]): { stop(): readon
       return [...peaks].map(([name, mb]) => ({ name, mb })).sort((a, b) => b.mb - a.mb);
     },
   };
-}
-
-function childrenOf(pid: number): readonly number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
 }
