@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Partition, SaleId } from '#schemas/ids.ts';
-import { writerArgs } from '#deploy/local/our-services.ts';
+import { serviceEnvironment, writerArgs } from '#deploy/local/our-services.ts';
 import { allocateLine } from '#shared/ledger/lines.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { encodeCommand } from '#shared/line/encode.ts';
@@ -119,27 +119,24 @@ export async function openBacklog({
       await sendReservations(sender, line, { from, to: line.made, asked, replies });
     },
     startWriter({ nodeFlags = [], onLog } = {}) {
-      const writer = spawn(
-        process.execPath,
-        ['--disable-warning=TimeoutNegativeWarning', ...writerArgs, ...nodeFlags, 'services/writer/main.ts'],
-        {
-          // Standard output is for measurements.
-          stdio: ['ignore', onLog === undefined ? 2 : 'pipe', 'inherit'],
-          env: {
-            ...process.env,
-            DATABASE_URL: database.appUrl,
-            KAFKA_BROKERS: brokers.join(','),
-            REDIS_URL: redisUrl,
-            COMMANDS_TOPIC: topics.commands,
-            EVENTS_TOPIC: topics.events,
-            LINE_PARTITIONS: String(partitions),
-            WRITER_PARTITIONS: [...lines.keys()].join(','),
-            HTTP_PORT: '0',
-            INSTANCE_ID: `bench-${tag}-${String(++started)}`,
-            LOG_LEVEL: onLog === undefined ? 'warn' : 'info',
-          },
+      const writer = spawn(process.execPath, [...writerArgs, ...nodeFlags, 'services/writer/main.ts'], {
+        // Standard output is for measurements.
+        stdio: ['ignore', onLog === undefined ? 2 : 'pipe', 'inherit'],
+        env: {
+          ...process.env,
+          ...serviceEnvironment,
+          DATABASE_URL: database.appUrl,
+          KAFKA_BROKERS: brokers.join(','),
+          REDIS_URL: redisUrl,
+          COMMANDS_TOPIC: topics.commands,
+          EVENTS_TOPIC: topics.events,
+          LINE_PARTITIONS: String(partitions),
+          WRITER_PARTITIONS: [...lines.keys()].join(','),
+          HTTP_PORT: '0',
+          INSTANCE_ID: `bench-${tag}-${String(++started)}`,
+          LOG_LEVEL: onLog === undefined ? 'warn' : 'info',
         },
-      );
+      });
       writers.add(writer);
       writer.once('exit', (code, signal) => {
         writers.delete(writer);

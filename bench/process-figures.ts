@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 /** What the system tells of a process; 0 or nothing where it does not, because the process has ended or this is no Linux. */
 
 const ticksPerSecond = 100;
-const bytesInMb = 1_000_000;
 
 /** Processor time so far. */
 export function cpuSeconds(pid: number | undefined): number {
@@ -16,21 +15,20 @@ export function cpuSecondsOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
 }
 
-/** Highest resident memory so far, in MiB. */
+/** Highest resident memory so far, in MB. */
 export function peakRssMb(pid: number | undefined): number {
-  return kibibytes(told(pid, 'status'), 'VmHWM') / 1_024;
+  return megabytes(told(pid, 'status'), 'VmHWM');
 }
 
-/** Resident memory now, in MiB. */
+/** Resident memory now, in MB. */
 export function rssMb(pid: number | undefined): number {
-  return kibibytes(told(pid, 'status'), 'VmRSS') / 1_024;
+  return megabytes(told(pid, 'status'), 'VmRSS');
 }
 
 /** Resident memory, and the part of it that the process shares with no file (its heap and the like), in whole MB. */
 export function memoryOf(pid: number): { readonly residentMb: number; readonly ownMb: number } {
   const status = told(pid, 'status');
-  const mb = (name: string): number => Math.round((kibibytes(status, name) * 1_024) / bytesInMb);
-  return { residentMb: mb('VmRSS'), ownMb: mb('RssAnon') };
+  return { residentMb: Math.round(megabytes(status, 'VmRSS')), ownMb: Math.round(megabytes(status, 'RssAnon')) };
 }
 
 export function childrenOf(pid: number): readonly number[] {
@@ -41,8 +39,9 @@ export function childrenOf(pid: number): readonly number[] {
     .map(Number);
 }
 
-function kibibytes(status: string, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
+/** The system says kB and means 1,024 bytes. */
+function megabytes(status: string, name: string): number {
+  return (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1_024) / 1e6;
 }
 
 /** Of `stat`, from the process's state on: its name before that may hold anything. */

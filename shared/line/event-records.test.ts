@@ -20,6 +20,7 @@ function expired(seq: number, saleId = 'sale_1'): string {
     counts: {},
   });
 }
+const released = (seq: number) => expired(seq).replace('reservation.expired', 'reservation.released');
 const leaf = (seq: number) => ({ seq: seq as Seq, leaf: expired(seq) });
 
 describe('records of events', () => {
@@ -56,12 +57,15 @@ describe('records of events', () => {
     expect(parsed.poison).toHaveLength(poison);
   });
 
-  it('gives only the types that were asked for, and the range of all', () => {
-    const parsed = parseEventRecord(
-      { key: Buffer.from(sale), value: Buffer.from([expired(1), expired(2)].join('\n')) },
-      new Set(['order.confirmed']),
-    );
-    expect(parsed).toEqual({ events: [], range: { saleId: sale, firstSeq: 1, lastSeq: 2 }, poison: [], blocked: null });
+  it.each<[string, string[], number[], [number, number] | null, number]>([
+    ['the types that were asked for, and the range of all', [released(1), expired(2), released(3)], [2], [1, 3], 0],
+    ['a record that mentions one', [released(1), '{', '{"user":"reservation.expired"}'], [], [1, 1], 2],
+    ['a record without any: it is not looked into', [released(1), '{'], [], null, 0],
+  ])('gives, of %s', (_, leaves, seqs, range, poison) => {
+    const parsed = parseEventRecord({ key: Buffer.from(sale), value: Buffer.from(leaves.join('\n')) }, new Set(['reservation.expired']));
+    expect(parsed.events.map(({ seq }) => seq)).toEqual(seqs);
+    expect(parsed.range).toEqual(range === null ? null : { saleId: sale, firstSeq: range[0], lastSeq: range[1] });
+    expect(parsed.poison).toHaveLength(poison);
   });
 
   it.each<[string, string, string | null, number]>([

@@ -113,9 +113,9 @@ const fetchPartitionBytesMax = 1024 * 1024;
 const fetchWaitMsMax = 100;
 /**
  * Behind a fetch in which nothing was for the handler: while a crowd reserves, events come a hundred times a second,
- * and one that reads orders need not fetch as often.
+ * and one that reads orders need not fetch as often. It is the most that the first order behind them waits.
  */
-const quietMs = 25;
+const quietMs = 50;
 /** Least time between two fetches once they bring the handler so many events: each costs it a transaction and more, whatever is in it. */
 const busyMs = 12;
 const busyEvents = 4;
