@@ -54,7 +54,7 @@ print({
   target: { bound: 'at least', value: 10_000 },
   right,
   details: {
-    borne_at: `p95 < ${wellBorneMsMax.p95} ms and p99 < ${wellBorneMsMax.p99} ms`,
+    borne_at: `p95 < ${wellBorneMsMax.p95} ms and p99 < ${wellBorneMsMax.p99} ms, the better of two tries`,
     ...(bestWell === null ? {} : latencyOf(bestWell)),
     [`per_second_at_p95_under_${p95MsMax}_ms`]: Math.round(best?.answeredPerSecond ?? 0),
     told_held: toldHeld,
