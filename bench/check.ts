@@ -32,7 +32,7 @@ try {
   const [line] = await linesOf('bench/writer-backlog.ts', [], ['--commands', String(backlogReservations)], environment);
   const backlog = Measurement.parse(JSON.parse(line!));
   const around = surroundingsOf({ ...base, FIRSTCOME_URL: undefined });
-  const ladder = await measureLadder(layout.ports.reserve, httpRates, httpSeconds, around, () => undefined);
+  const ladder = await measureLadder(layout.ports.reserve, { rates: httpRates, halvings: 0 }, httpSeconds, around, () => undefined);
   const writer = backlog.value / rowLock;
   const http = (ladder.best?.answeredPerSecond ?? 0) / rowLock;
   say(

@@ -2,6 +2,7 @@ import { createHttpPool } from '#shared/load/http-pool.ts';
 import { createLatencyRecorder, type LatencySummary } from '#shared/load/latency.ts';
 import { createSale } from '../services/cli/sale/sale-calls.ts';
 import { runLoad, type LoadResult } from '../services/cli/load/loadtest.ts';
+import { climb, highestGood, type Try } from './climb.ts';
 import { hashMicroseconds } from './machine.ts';
 import { percentilesText } from './percentiles.ts';
 import type { Surroundings } from '../services/cli/stack/surroundings.ts';
@@ -22,12 +23,12 @@ const connectionsMax = 1_024;
 const warmUpRate = 2_000;
 const warmUpSeconds = 10;
 
-export type LadderStep = LoadResult & {
-  readonly borne: boolean;
-  readonly borneWell: boolean;
-  /** How fast a core was right before. */
-  readonly hashUs: number;
-};
+/** Good where it is borne well. */
+export type LadderStep = LoadResult &
+  Try & {
+    /** How fast a core was right before. */
+    readonly hashUs: number;
+  };
 
 export interface LadderResult {
   readonly steps: readonly LadderStep[];
@@ -62,10 +63,10 @@ export async function heldOf(saleId: string, surroundings: Surroundings): Promis
   }
 }
 
-/** Climbs the rates until one is not borne. One that is not borne well is tried once again: a neighbour may have been busy. */
+/** Climbs the rates until one is not borne, and then finds out how much of the last gap is borne well. */
 export async function measureLadder(
   port: number,
-  rates: readonly number[],
+  { rates, halvings }: { readonly rates: readonly number[]; readonly halvings: number },
   seconds: number,
   surroundings: Surroundings,
   say: (line: string) => void,
@@ -89,29 +90,21 @@ export async function measureLadder(
     return result;
   };
   await load(warmUpRate, warmUpSeconds);
-  const steps: LadderStep[] = [];
-  for (const rate of rates) {
-    let everBorne = false;
-    let everWell = false;
-    for (let attempt = 1; attempt <= 2 && !everWell; attempt += 1) {
-      const hashUs = hashMicroseconds();
-      const result = await load(rate, seconds);
-      const { p95Ms, p99Ms } = result.latency;
-      const borne = p95Ms < p95MsMax && result.answeredPerSecond >= rate * decidedShareMin && result.decided === result.sent;
-      const borneWell = borne && p95Ms < wellBorneMsMax.p95 && p99Ms < wellBorneMsMax.p99;
-      everBorne ||= borne;
-      everWell ||= borneWell;
-      steps.push({ ...result, borne, borneWell, hashUs });
-      say(
-        `  ${rate}/s: ${result.answeredPerSecond.toFixed(0)}/s decided, ${percentilesText(result.latency)}${borneWell ? '' : borne ? ', borne, not well' : ', not borne'}`,
-      );
-    }
-    if (!everBorne) break;
-  }
+  const steps = await climb(rates, halvings, async (rate): Promise<LadderStep> => {
+    const hashUs = hashMicroseconds();
+    const result = await load(rate, seconds);
+    const { p95Ms, p99Ms } = result.latency;
+    const borne = p95Ms < p95MsMax && result.answeredPerSecond >= rate * decidedShareMin && result.decided === result.sent;
+    const good = borne && p95Ms < wellBorneMsMax.p95 && p99Ms < wellBorneMsMax.p99;
+    say(
+      `  ${rate}/s: ${result.answeredPerSecond.toFixed(0)}/s decided, ${percentilesText(result.latency)}${good ? '' : borne ? ', borne, not well' : ', not borne'}`,
+    );
+    return { ...result, borne, good, hashUs };
+  });
   return {
     steps,
     best: steps.findLast((step) => step.borne) ?? null,
-    bestWell: steps.findLast((step) => step.borneWell) ?? null,
+    bestWell: highestGood(steps),
     toldHeld,
     held: await heldOf(saleId, surroundings),
   };

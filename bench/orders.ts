@@ -11,6 +11,7 @@ import { createHttpPool, type HttpPool } from '#shared/load/http-pool.ts';
 import { sendAtRate, type SentAtRate } from '#shared/load/send-at-rate.ts';
 import { chargesFor } from '../services/cli/demo/charges.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import { climb, highestGood, type Try } from './climb.ts';
 import { openSaleOf, sku } from './ladder.ts';
 import { hashMicroseconds } from './machine.ts';
 import { print } from './measurement.ts';
@@ -22,8 +23,8 @@ const p95MsMax = 100;
 /** Paid of those asked for, per second. */
 const paidShareMin = 0.97;
 
-const full = { rates: [250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_500, 3_000], seconds: 8 };
-const quick = { rates: [200, 400], seconds: 3 };
+const full = { rates: [250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_500, 3_000], halvings: 2, seconds: 8 };
+const quick = { rates: [200, 400], halvings: 1, seconds: 3 };
 /** At a rate that lets every process compile what it will run. */
 const warmUp = { rate: 500, seconds: 10 };
 const quickWarmUpSeconds = 4;
@@ -40,10 +41,9 @@ interface Hold {
   readonly reservationId: string;
 }
 
-interface Step extends SentAtRate {
-  readonly rate: number;
+/** Good where it is borne. */
+interface Step extends SentAtRate, Try {
   readonly paidPerSecond: number;
-  readonly borne: boolean;
   readonly hashUs: number;
   /** Microseconds of processor time an order took, by process. */
   readonly workUs: Readonly<Record<string, number>>;
@@ -132,7 +132,7 @@ async function orders(rate: number, forSeconds: number): Promise<Step> {
   const paid = sent.answers['201'] ?? 0;
   const paidPerSecond = paid / sent.seconds;
   const borne = sent.latency.p95Ms < p95MsMax && paidPerSecond >= rate * paidShareMin && paid === held.length;
-  return { ...sent, rate, paidPerSecond, borne, hashUs, workUs };
+  return { ...sent, rate, paidPerSecond, borne, good: borne, hashUs, workUs };
 }
 
 /** Every order that was told to be paid is paid and charged once, and nothing else is. */
@@ -161,23 +161,16 @@ async function check(): Promise<{ readonly right: boolean; readonly paid: number
 say(`orders ${way}: warming up`);
 const warm = await orders(warmUp.rate, flags.quick ? quickWarmUpSeconds : warmUp.seconds);
 if ((warm.answers['201'] ?? 0) === 0) throw new Error(`no order is paid: ${JSON.stringify(warm.answers)}`);
-const steps: Step[] = [];
-for (const rate of rates) {
-  let borne = false;
-  // A neighbour may have been busy: what is not borne is tried once more.
-  for (let attempt = 1; attempt <= 2 && !borne; attempt += 1) {
-    const step = await orders(rate, seconds);
-    borne = step.borne;
-    steps.push(step);
-    const answers = Object.entries(step.answers).map(([status, count]) => `${status}: ${count}`);
-    say(
-      `  ${rate}/s: ${step.paidPerSecond.toFixed(0)}/s paid, ${percentilesText(step.latency)}, ${answers.join(', ')}${borne ? '' : ', not borne'}`,
-    );
-    const parts = Object.entries(step.workUs).map(([name, us]) => `${name} ${us}`);
-    say(`    ${Object.values(step.workUs).reduce((sum, us) => sum + us, 0)} us of processor time an order: ${parts.join(', ')}`);
-  }
-  if (!borne) break;
-}
+const steps = await climb(rates, size.halvings, async (rate) => {
+  const step = await orders(rate, seconds);
+  const answers = Object.entries(step.answers).map(([status, count]) => `${status}: ${count}`);
+  say(
+    `  ${rate}/s: ${step.paidPerSecond.toFixed(0)}/s paid, ${percentilesText(step.latency)}, ${answers.join(', ')}${step.borne ? '' : ', not borne'}`,
+  );
+  const parts = Object.entries(step.workUs).map(([name, us]) => `${name} ${us}`);
+  say(`    ${Object.values(step.workUs).reduce((sum, us) => sum + us, 0)} us of processor time an order: ${parts.join(', ')}`);
+  return step;
+});
 const { right, paid, captured } = await check();
 holdPool.close();
 orderPool.close();
@@ -185,7 +178,7 @@ say(
   `  told paid ${told.paid.size}, told pending ${told.pending.size}; paid in PostgreSQL ${paid}, captured ${captured}: ${right ? 'right' : 'WRONG'}`,
 );
 
-const best = steps.findLast((step) => step.borne);
+const best = highestGood(steps);
 print({
   id: 'P4',
   what: `orders until paid, ${way}`,
@@ -194,8 +187,8 @@ print({
   target: { bound: 'at least', value: 2_000 },
   right,
   details: {
-    borne_at: `p95 < ${p95MsMax} ms`,
-    ...(best === undefined
+    borne_at: `p95 < ${p95MsMax} ms, the better of two tries`,
+    ...(best === null
       ? {}
       : {
           p50_ms: best.latency.p50Ms,

@@ -11,8 +11,8 @@ import { measureLadder, measureLone, p95MsMax, wellBorneMsMax, type LadderStep }
 import { print } from './measurement.ts';
 import { latencyPlot, percentilesText } from './percentiles.ts';
 
-const full = { rates: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((thousand) => thousand * 1_000), seconds: 10, lone: 500 };
-const quick = { rates: [1_000, 2_000, 4_000], seconds: 3, lone: 100 };
+const full = { rates: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((thousand) => thousand * 1_000), halvings: 2, seconds: 10, lone: 500 };
+const quick = { rates: [1_000, 2_000, 4_000], halvings: 1, seconds: 3, lone: 100 };
 
 const { values: flags } = parseArgs({
   options: { through: { type: 'string', default: 'gateway' }, rates: { type: 'string' }, quick: { type: 'boolean', default: false } },
@@ -42,7 +42,7 @@ print({
 });
 
 say(`a ladder of rates ${way}`);
-const ladder = await measureLadder(port, rates, size.seconds, surroundings, say);
+const ladder = await measureLadder(port, { rates, halvings: size.halvings }, size.seconds, surroundings, say);
 const { best, bestWell, toldHeld, held } = ladder;
 const right = toldHeld === held;
 say(`  ${toldHeld} were told that they hold a unit, PostgreSQL says ${held}: ${right ? 'right' : 'WRONG'}`);

@@ -12,6 +12,7 @@ import { ensureLoadTools } from '#deploy/local/packages.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { changeSale } from '../services/cli/sale/sale-calls.ts';
 import { surroundingsOf } from '../services/cli/stack/surroundings.ts';
+import { climb, highestGood } from './climb.ts';
 import { openSaleOf, sku, units } from './ladder.ts';
 import { checkedReads, type CheckedReads } from './load-tool/checked-reads.ts';
 import { runH2load } from './load-tool/h2load.ts';
@@ -25,6 +26,8 @@ import { cpuSecondsOf } from './process-figures.ts';
 const p95MsMax = 50;
 /** Answered of those asked for, per second. */
 const answeredShareMin = 0.97;
+/** Rungs are ten thousand apart where it counts. */
+const halvings = 1;
 /** nginx counts whole seconds, so its second is up to two; the API's figures are 50 ms old at most; the rest is the way. */
 const ageMsMax = { gateway: 2_500, api: 500 };
 /** Until the readers beside the tool are on their way, and so that they end after it. */
@@ -134,20 +137,15 @@ try {
   for (const way of ways) {
     if (flags.through !== undefined && flags.through !== way.name) continue;
     say(`reads ${way.what}, ${connections} connections`);
-    const steps: { rate: number; borne: boolean; run: Run }[] = [];
-    for (const rate of askedRates ?? way.rates) {
-      let borne = false;
-      for (let attempt = 1; attempt <= 2 && !borne; attempt += 1) {
-        const one = await run(way, rate);
-        borne = one.answeredPerSecond >= rate * answeredShareMin && quick(one);
-        steps.push({ rate, borne, run: one });
-        tell(`${rate}/s`, one, borne ? '' : ', not borne');
-      }
-      if (!borne) break;
-    }
+    const steps = await climb(askedRates ?? way.rates, halvings, async (rate) => {
+      const one = await run(way, rate);
+      const borne = one.answeredPerSecond >= rate * answeredShareMin && quick(one);
+      tell(`${rate}/s`, one, borne ? '' : ', not borne');
+      return { rate, borne, good: borne, run: one };
+    });
     const allOut = await run(way);
     tell('as fast as they are answered', allOut);
-    const borneAtRate = steps.findLast(({ borne }) => borne)?.run ?? null;
+    const borneAtRate = highestGood(steps)?.run ?? null;
     const best = [borneAtRate, quick(allOut) ? allOut : null].reduce((one, other) =>
       (other?.answeredPerSecond ?? 0) > (one?.answeredPerSecond ?? 0) ? other : one,
     );
@@ -161,7 +159,7 @@ try {
       target: { bound: 'at least', value: way.target },
       right: [...steps.map((step) => step.run), allOut].every(({ faults }) => faults.length === 0),
       details: {
-        borne_at: `p95 < ${p95MsMax} ms`,
+        borne_at: `p95 < ${p95MsMax} ms, the better of two tries`,
         connections,
         p50_ms: best?.readers.latency.p50Ms ?? 0,
         p95_ms: best?.readers.latency.p95Ms ?? 0,
