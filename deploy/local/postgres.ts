@@ -39,8 +39,8 @@ export function postgresConf({
   cores: number;
   lz4: boolean;
 }): string {
-  // 512 MB on any machine with 4 GB; an eighth of the memory on a smaller one.
-  const sharedMib = Math.max(64, Math.min(512, Math.floor(memoryBytes / mib / 8)));
+  // An eighth of the memory. Ids are hashes, so a batch touches its indexes everywhere: those of ten million reservations are 1.2 GB.
+  const sharedMib = Math.max(64, Math.min(2_048, Math.floor(memoryBytes / mib / 8)));
   const settings: readonly (readonly [string, string, string])[] = [
     ['listen_addresses', `'127.0.0.1'`, 'nobody else on the network'],
     ['port', String(port), ''],

@@ -21,7 +21,7 @@ test('PostgreSQL is durable, alone on this machine, and sized for it', () => {
     'fsync = on',
     'synchronous_commit = on',
     'full_page_writes = on',
-    'shared_buffers = 512MB',
+    'shared_buffers = 2048MB',
     'wal_compression = lz4',
     'log_min_error_statement = panic',
   ]) {
