@@ -130,7 +130,7 @@ test.each(cases)('whoever followed goes on as the one that decided: $name', asyn
 });
 
 test('a look moves a sale on by a bounded number of events, and the next goes on', async () => {
-  const { world, following } = await followedSale({ limits: { followEventsMax: 10 } });
+  const { world, following } = await followedSale({ limits: { followEventsPace: 10 } });
   reserveMany(world, 30, 90);
   const lags: number[] = [];
   for (let look = 0; look < 8; look++) {
@@ -142,18 +142,24 @@ test('a look moves a sale on by a bounded number of events, and the next goes on
   expect(lags.at(-1)).toBe(0);
 });
 
-test('a sale in a rush is left behind by a bounded number of events, until it slows down', async () => {
-  const { world, following } = await followedSale({ limits: { rushEventsMin: 10, followLagEventsMax: 25, followEventsMax: 1_000 } });
-  const lags: number[] = [];
-  for (let look = 0; look < 6; look++) {
-    reserveMany(world, 30 + look * 12, 42 + look * 12);
+test('a sale in a rush is left behind by a bounded number of events, also where it stops for a moment, until it slows down', async () => {
+  const { world, following } = await followedSale({ limits: { rushEventsMin: 10, calmLooksMin: 4, followLagEventsMax: 25 } });
+  const lagAfterLook = async (): Promise<number> => {
     await world.time.pass(260);
-    lags.push(following().lagEvents);
+    return following().lagEvents;
+  };
+  const rush: number[] = [];
+  for (let look = 0; look < 6; look++) {
+    if (look !== 4) reserveMany(world, 30 + look * 12, 42 + look * 12);
+    rush.push(await lagAfterLook());
   }
-  expect(Math.max(...lags)).toBeGreaterThan(20);
-  expect(Math.max(...lags)).toBeLessThanOrEqual(25);
-  await world.time.pass(300);
-  expect(following().lagEvents).toBe(0);
+  expect(Math.max(...rush)).toBeGreaterThan(20);
+  expect(Math.max(...rush)).toBeLessThanOrEqual(25);
+  expect(rush[4]).toBe(rush[3]);
+  const calm: number[] = [];
+  for (let look = 0; look < 5; look++) calm.push(await lagAfterLook());
+  expect(calm[1]).toBeGreaterThan(20);
+  expect(calm[4]).toBe(0);
 });
 
 test('a sale that is being loaded for following is handed over with its takeover, not loaded twice', async () => {

@@ -12,8 +12,9 @@ import type { Limits, WriterPorts } from './ports.ts';
  */
 export interface Follower {
   /**
-   * One look at the partitions, those left out being followed no more: sales that are new are loaded, others moved on by
-   * a bounded number of events, or left behind by a bounded number while they are in a rush. Not to be called before the last look has ended. Faults of the ledger are waited out; a bug throws.
+   * One look at the partitions, those left out being followed no more: sales that are new are loaded, others moved on at
+   * an even pace, or left behind by a bounded number of events while they are in a rush. Not to be called before the last
+   * look has ended. Faults of the ledger are waited out; a bug throws.
    */
   readonly look: (partitions: readonly Partition[]) => Promise<void>;
   /** Hands over what is followed of a partition, also what is just being loaded. */
@@ -36,6 +37,8 @@ interface Followed {
   lagEvents: number;
   /** Of the newest event at the last look. */
   seenSeq: Seq;
+  /** Looks since its last rush. */
+  calmLooks: number;
 }
 
 export function createFollower({ ledger, log, schedule }: Pick<WriterPorts, 'ledger' | 'log' | 'schedule'>, limits: Limits): Follower {
@@ -54,9 +57,11 @@ export function createFollower({ ledger, log, schedule }: Pick<WriterPorts, 'led
     if (sale === undefined) return;
     const isMine = () => followed.get(saleNo) === known;
     known.lagEvents = head.seq - sale.committedSeq;
-    const isRush = head.seq - known.seenSeq >= limits.rushEventsMin;
+    known.calmLooks = head.seq - known.seenSeq >= limits.rushEventsMin ? 0 : known.calmLooks + 1;
     known.seenSeq = head.seq;
-    const eventsMax = isRush ? Math.min(limits.followEventsMax, known.lagEvents - limits.followLagEventsMax) : limits.followEventsMax;
+    // A rush that stops for a moment, because its owner has to wait, is not over: whoever caught up right then would make it wait longer.
+    const pace = known.calmLooks >= limits.calmLooksMin ? limits.followEventsPace : 0;
+    const eventsMax = Math.min(limits.followEventsMax, Math.max(pace, known.lagEvents - limits.followLagEventsMax));
     const caughtUp = await catchUp(sale, head, ledger, eventsMax, isMine);
     if (!isMine()) return;
     known.lagEvents = head.seq - sale.committedSeq;
@@ -73,7 +78,7 @@ export function createFollower({ ledger, log, schedule }: Pick<WriterPorts, 'led
     const loading = ledger
       .loadSale(partition, saleId)
       .then((loaded) => (loaded?.kind === 'loaded' ? restoreHotSale(partition, loaded, schedule) : undefined));
-    const entry: Followed = { partition, loading, lagEvents: seq, seenSeq: seq };
+    const entry: Followed = { partition, loading, lagEvents: seq, seenSeq: seq, calmLooks: limits.calmLooksMin };
     followed.set(saleNo, entry);
     try {
       const sale = await loading;

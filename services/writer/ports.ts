@@ -58,10 +58,14 @@ export interface Limits {
   readonly unpublishedBatchesMax: number;
   /** How often the sales of partitions that others own are looked at. */
   readonly followEveryMs: number;
-  /** By about so many events each of them is moved on at a look. */
+  /** By so many events each of them is moved on at a look, if it is that far behind: evenly, for it shares the cores with their owner. */
+  readonly followEventsPace: number;
+  /** By so many at most where it is too far behind. */
   readonly followEventsMax: number;
-  /** A sale that moved by more than this between two looks is in a rush. */
+  /** A sale that moved by so many events between two looks is in a rush. */
   readonly rushEventsMin: number;
+  /** After so many looks without them its rush is over. */
+  readonly calmLooksMin: number;
   /**
    * So far a sale in a rush may be left behind, because its owner may need the processor more. A standby catches up with
    * that much while the lease of an owner that is gone runs out, and in less than a second where it was released.
@@ -85,8 +89,10 @@ export const DEFAULT_LIMITS: Limits = {
   unpublishedEventsMax: 50_000,
   unpublishedBatchesMax: 512,
   followEveryMs: 250,
+  followEventsPace: 1_500,
   followEventsMax: 50_000,
   rushEventsMin: 1_000,
+  calmLooksMin: 8,
   followLagEventsMax: 100_000,
   clockAheadMsMax: 60_000,
 };
