@@ -20,7 +20,7 @@ help:
 	@echo 'make chaos         faults on the real stack (ROUNDS=n FROM=seed ONLY=fault)'
 	@echo 'make simulate SEEDS=1000 FROM=1   runs in memory with everything going wrong; SEED=42: one of them, step by step'
 	@echo 'make planted-bugs  bugs put in on purpose: the simulation must find each'
-	@echo 'make bench         every figure of docs/PERFORMANCE.md, measured again (about 25 min; QUICK=1 ONLY=P1,P3 LONG=1)'
+	@echo 'make bench         every figure of docs/PERFORMANCE.md, measured again (about 35 min; QUICK=1 ONLY=P1,P3 LONG=1)'
 
 bootstrap:
 	@deploy/local/bootstrap.sh

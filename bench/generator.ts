@@ -22,7 +22,7 @@ import { median } from './median.ts';
 const { values: flags } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
 const rates = flags.quick ? [1_000] : [1_000, 2_000];
 const seconds = flags.quick ? 2 : 8;
-const rounds = flags.quick ? 2 : 3;
+const rounds = 2;
 /** Neither is to be held back by connections. */
 const connectionsMax = 1_024;
 

@@ -11,7 +11,7 @@ import { measureLadder, measureLone, p95MsMax, wellBorneMsMax, type LadderStep }
 import { print } from './measurement.ts';
 import { latencyPlot, percentilesText } from './percentiles.ts';
 
-const full = { rates: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((thousand) => thousand * 1_000), halvings: 2, seconds: 10, lone: 500 };
+const full = { rates: [2, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((thousand) => thousand * 1_000), halvings: 2, seconds: 10, lone: 500 };
 const quick = { rates: [1_000, 2_000, 4_000], halvings: 1, seconds: 3, lone: 100 };
 
 const { values: flags } = parseArgs({

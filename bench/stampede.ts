@@ -128,13 +128,17 @@ try {
   const everyoneDecided = whole === null || sumOf(whole.answers, (name) => name !== '201' && name !== '409 sold_out') === 0;
   const bounded = peaks.every(({ mb }) => mb < memoryMbMax);
   say(`  told ${told}, held in PostgreSQL ${stock.held} of ${units}: ${rightCounts && everyoneDecided ? 'right' : 'WRONG'}`);
+  const right = rightCounts && everyoneDecided && unanswered === 0 && bounded;
+  const command = `node bench/stampede.ts${flags.quick ? ' --quick' : ''}`;
+  const lateCount = sumOf(late, () => true);
+  print({ id: 'P8', what: 'the slowest answer', value: Math.round(maxMs), unit: 'ms', right, details: { of: buyers }, command });
   print({
     id: 'P8',
-    what: 'a stampede: the slowest answer',
-    value: Math.round(maxMs),
-    unit: 'ms',
-    target: { bound: 'at most', value: answerMsMax },
-    right: rightCounts && everyoneDecided && unanswered === 0 && bounded,
+    what: `answered, or sent to wait, within ${answerMsMax / 1_000} s`,
+    value: (100 * (buyers - lateCount)) / buyers,
+    unit: '%',
+    target: { bound: 'at least', value: 100 },
+    right,
     details: {
       buyers,
       in_seconds: seconds,
@@ -143,7 +147,8 @@ try {
       p95_ms: p95Ms,
       p99_ms: p99Ms,
       without_answer: unanswered,
-      [`later_than_${answerMsMax}_ms`]: sumOf(late, () => true),
+      max_ms: Math.round(maxMs),
+      later: lateCount,
       held_in_the_rush: heldInRush,
       sold_out_in_the_rush: answers['409 sold_out'] ?? 0,
       sent_to_wait: sumOf(answers, (name) => /^(503 house_full|302|429)/.test(name)),
@@ -153,7 +158,7 @@ try {
       ...(whole === null ? {} : { everyone_answered_s: Math.round(whole.seconds), further_requests: whole.requests }),
       ...Object.fromEntries(peaks.map(({ name, mb }) => [`${name.replaceAll('-', '_')}_peak_mb`, mb])),
     },
-    command: `node bench/stampede.ts${flags.quick ? ' --quick' : ''}`,
+    command,
   });
 } finally {
   clearInterval(progress);
