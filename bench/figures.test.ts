@@ -12,9 +12,13 @@ test.each([
   expect(spreadPercent(values)).toBeCloseTo(spread);
 });
 
-test('a thing measured several times in a run has one value, the median of them', () => {
-  const [figure] = figuresOf([run(1, [step('a', [measured(90)]), step('a', [measured(110), measured(100)])])]);
-  expect(figure).toMatchObject({ values: [100], median: 100, spreadPercent: null, verdict: 'met' });
+test.each([
+  ['a rate', '/s', 110],
+  ['anything else', 'MB', 100],
+] as const)('%s measured several times in a run has one value', (_name, unit, expected) => {
+  const times = [90, 110, 100].map((value) => step('a', [measured(value, { unit })]));
+  const [figure] = figuresOf([run(1, times)]);
+  expect(figure).toMatchObject({ values: [expected], median: expected, spreadPercent: null, verdict: 'met' });
 });
 
 test('three runs: each value, the median, how far they are apart, and the measurement nearest to the median first', () => {
@@ -38,14 +42,18 @@ test('one wrong count among three runs and the figure is wrong, however fast', (
 test('ratios are those within a run', () => {
   // The second run's machine is half as fast, and everything in it.
   const runs = [1, 0.5].map((speed, at) =>
-    run(at + 1, [step('a', [rowLock(10 * speed), measured(200 * speed), floor(400 * speed), rowLock(30 * speed)])]),
+    run(at + 1, [step('a', [rowLock(10 * speed), measured(200 * speed), floor(400 * speed), rowLock(20 * speed)])]),
   );
-  expect(figuresOf(runs).find(({ id }) => id === 'P1')).toMatchObject({ timesRowLock: 10, timesFloor: 0.5 });
+  expect(figuresOf(runs).find(({ id }) => id === 'P1')).toMatchObject({
+    timesRowLock: 10,
+    timesRowLockSpreadPercent: 0,
+    timesFloor: 0.5,
+  });
 });
 
 test('what is not a rate has no ratio, and what was not compared has none', () => {
   expect(figuresOf([run(1, [step('a', [rowLock(10), measured(5, { unit: 'ms' })])])])[1]!.timesRowLock).toBeNull();
-  expect(figuresOf([run(1, [step('a', [measured(5)])])])[0]!.timesRowLock).toBeNull();
+  expect(figuresOf([run(1, [step('a', [measured(5)])])])[0]).toMatchObject({ timesRowLock: null, timesRowLockSpreadPercent: null });
 });
 
 test('a run that lacks a figure leaves a gap', () => {

@@ -15,7 +15,7 @@ export interface Figure {
   readonly unit: Measurement['unit'];
   readonly target: Measurement['target'];
   readonly command: string;
-  /** One a run, in their order; null where the run has none. Of a thing measured several times in a run, its median. */
+  /** One a run, in their order; null where the run has none. Of a thing measured several times in a run, see `valueInRun`. */
   readonly values: readonly (number | null)[];
   readonly median: number;
   /** From the lowest to the highest, of the median; null where there is one only. */
@@ -24,8 +24,10 @@ export interface Figure {
   readonly verdict: 'met' | 'missed' | 'wrong' | 'no target';
   /** In its own run, the median of them; null where it was not compared. */
   readonly timesRowLock: number | null;
+  /** How far apart those are, as `spreadPercent`: most of the machine's drift from run to run is in both and falls out. */
+  readonly timesRowLockSpreadPercent: number | null;
   readonly timesFloor: number | null;
-  /** Of all runs, the one nearest to the median first. */
+  /** Of all runs, the measurement nearest to the median first. */
   readonly measurements: readonly Measurement[];
 }
 
@@ -55,16 +57,17 @@ export function figuresOf(runs: readonly RunResult[]): Figure[] {
     const perRun = measured.map((ofRun) => ofRun.filter((one) => nameOf(one) === name));
     const all = perRun.flat();
     const { id, what, unit, target, command } = all.at(-1)!;
-    const values = perRun.map((ofRun) => (ofRun.length === 0 ? null : median(ofRun.map(({ value }) => value))));
+    const values = perRun.map(valueInRun);
     const known = values.filter((value) => value !== null);
     const middle = median(known);
-    const times = (ofRun: readonly Measurement[][]): number | null => {
-      const ratios = values.flatMap((value, run) => {
-        const other = ofRun[run]!.map((one) => one.value);
-        return value === null || other.length === 0 ? [] : [value / median(other)];
+    /** One a run that has both. */
+    const ratiosTo = (which: (one: Measurement) => boolean): number[] =>
+      values.flatMap((value, run) => {
+        const other = valueInRun(measured[run]!.filter(which));
+        return value === null || other === null || unit !== '/s' ? [] : [value / other];
       });
-      return unit !== '/s' || ratios.length === 0 ? null : median(ratios);
-    };
+    const toRowLock = ratiosTo((one) => one.id === 'baseline' && one.what === 'row-lock');
+    const toFloor = ratiosTo((one) => one.id === 'floor');
     return {
       id,
       what,
@@ -75,8 +78,9 @@ export function figuresOf(runs: readonly RunResult[]): Figure[] {
       median: middle,
       spreadPercent: known.length < 2 ? null : spreadPercent(known),
       verdict: all.some(({ right }) => !right) ? 'wrong' : verdictOf(middle, target),
-      timesRowLock: times(measured.map((ofRun) => ofRun.filter((one) => one.id === 'baseline' && one.what === 'row-lock'))),
-      timesFloor: times(measured.map((ofRun) => ofRun.filter((one) => one.id === 'floor'))),
+      timesRowLock: toRowLock.length === 0 ? null : median(toRowLock),
+      timesRowLockSpreadPercent: toRowLock.length < 2 ? null : spreadPercent(toRowLock),
+      timesFloor: toFloor.length === 0 ? null : median(toFloor),
       measurements: all.toSorted((a, b) => Math.abs(a.value - middle) - Math.abs(b.value - middle)),
     };
   });
@@ -90,6 +94,16 @@ export function failuresOf(runs: readonly RunResult[]): Failure[] {
     runs: new Set(same.map(({ run }) => run)).size,
     why: [...new Set(same.map((step) => step.failed!))].join('; '),
   }));
+}
+
+/**
+ * What a run says of a thing that it measured several times, minutes apart: of rates the highest, for whatever else is on
+ * the machine can only take from them; of all else the median. Null: not measured. See docs/decisions/0016.
+ */
+function valueInRun(measurements: readonly Measurement[]): number | null {
+  if (measurements.length === 0) return null;
+  const values = measurements.map(({ value }) => value);
+  return measurements[0]!.unit === '/s' ? Math.max(...values) : median(values);
 }
 
 /** From the lowest to the highest, in percent of the median. */

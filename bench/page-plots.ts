@@ -12,7 +12,7 @@ export interface Bars {
 
 export type Picture = { readonly file: string; readonly title: string } & (
   | { readonly kind: 'bars'; readonly bars: Bars }
-  /** Of each run; the one nearest to the median first. */
+  /** Of each measurement; the one nearest to the median first. */
   | { readonly kind: 'lines'; readonly plots: readonly Plot[] }
 );
 

@@ -48,14 +48,14 @@ export function performancePage(runs: readonly RunResult[], findings: string, pl
     opening(runs, figures, aimed, failures),
     '## Against the targets',
     table(
-      ['', 'what', 'target', 'reached', 'runs apart by', 'of a row lock', 'of the floor', ''],
-      ['---', '---', '---:', '---:', '---:', '---:', '---:', '---'],
+      ['', 'what', 'target', 'reached', 'runs apart by', 'of a row lock', 'that apart by', 'of the floor', ''],
+      ['---', '---', '---:', '---:', '---:', '---:', '---:', '---:', '---'],
       [...aimed.map(targetRow), ...failures.map((failure) => failureRow(failure, runs.length))],
     ),
-    `Reached is the median of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}, and of a thing measured several times within a run its median there; of a row lock, of the floor: how many times as much, measured in turn in the same run. Runs that are more than ${spreadPercentMax} % apart are in bold: read them as a range.`,
+    `Reached is the median of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}, and of a rate measured several times within a run the best of them ([why](decisions/0016-the-best-of-a-run.md)), of anything else their median; of a row lock, of the floor: how many times as much, each at its best in the same run, and how far apart that is from run to run: most of the machine's drift is in both and falls out. Runs that are more than ${spreadPercentMax} % apart are in bold: read them as a range.`,
     misses(aimed, findings),
     '## Pictures',
-    'Blue bars are ours. Of lines, the thick ones are the run nearest to the median, thin ones the other runs.',
+    'Blue bars are ours. Of lines, the thick ones are the measurement nearest to the median, thin ones the others.',
     ...picturesOf(figures).flatMap(({ file, title }) => [`**${title}**`, `![${title}](${plotsFolder}/${file})`]),
     '## Beside what people run instead',
     'Each at the number of clients that suits it best, straight at the servers: without HTTP, order, limits per user, idempotency or proof. What counts is what stands in PostgreSQL. The floor is what no writer on this PostgreSQL can be faster than: the rows of a decision by COPY from one connection, made before the clock starts.',
@@ -129,7 +129,7 @@ function sentence({ timesRowLock, timesFloor }: Figure): string {
 }
 
 function targetRow(figure: Figure): string[] {
-  const { id, what, target, median, unit, verdict, timesRowLock, timesFloor } = figure;
+  const { id, what, target, median, unit, verdict, timesRowLock, timesRowLockSpreadPercent, timesFloor } = figure;
   const hasRatio = ['P1', 'P1b', 'P2'].includes(id);
   const verdicts: Readonly<Record<Figure['verdict'], string>> = {
     met: 'met',
@@ -142,15 +142,16 @@ function targetRow(figure: Figure): string[] {
     `${TOLD_BEFORE[id] ?? ''}${what}`,
     `${target!.bound} ${valueOf(target!.value, unit)}`.replaceAll(' ', '\u00a0'),
     `**${valueOf(median, unit)}**`,
-    spread(figure),
+    spread(figure.spreadPercent),
     hasRatio && timesRowLock !== null ? times(timesRowLock) : '',
+    hasRatio ? spread(timesRowLockSpreadPercent) : '',
     ['P1', 'P1b'].includes(id) && timesFloor !== null ? `${(100 * timesFloor).toFixed(0)} %` : '',
     verdicts[verdict],
   ];
 }
 
 function failureRow({ name, command, runs, why }: Failure, of: number): string[] {
-  return ['', `${name}: \`${command}\` ${why}`, '', '', '', '', '', `**FAILED** in ${runs} of ${count(of, 'run')}`];
+  return ['', `${name}: \`${command}\` ${why}`, '', '', '', '', '', '', `**FAILED** in ${runs} of ${count(of, 'run')}`];
 }
 
 /** One line a miss, with where it is explained: under the heading of the findings that names its id before a colon. */
@@ -178,7 +179,7 @@ function besideTable(figures: readonly Figure[]): string {
       return [
         name,
         `**${rounded(median)}**`,
-        spread(figure),
+        spread(figure.spreadPercent),
         timesRowLock === null ? '' : times(timesRowLock),
         ...['p50_ms', 'p95_ms', 'p99_ms'].map((percentile) => ms(details[percentile])),
         id === 'baseline' ? String(details['a_power_cut_takes'] ?? '') : 'nothing',
@@ -195,14 +196,14 @@ function details(title: string, figures: readonly Figure[]): string {
     figure.what,
     ...figure.values.map((value) => (value === null ? '' : valueOf(value, figure.unit))),
     `**${valueOf(figure.median, figure.unit)}**`,
-    spread(figure),
+    spread(figure.spreadPercent),
     figure.spreadPercent === null ? '' : figure.spreadPercent <= spreadPercentMax ? 'yes' : '**no**',
   ]);
   const head = ['what', ...Array.from({ length: runs }, (_, at) => `run ${at + 1}`), 'median', 'apart by', `within ${spreadPercentMax} %`];
   const besides = figures.map((figure) => `- ${figure.what}: ${detailsText(figure.measurements[0]!)} (\`${figure.command}\`)`).join('\n');
   return folded(
     title,
-    `${table(head, ['---', ...head.slice(1).map(() => '---:')], rows)}\n\nBesides, in the run nearest to the median:\n\n${besides}`,
+    `${table(head, ['---', ...head.slice(1).map(() => '---:')], rows)}\n\nBesides, in the measurement nearest to the median:\n\n${besides}`,
   );
 }
 
@@ -269,10 +270,10 @@ function folded(title: string, text: string): string {
   return `<details>\n<summary>${title}</summary>\n\n${text}\n\n</details>`;
 }
 
-function spread({ spreadPercent }: Figure): string {
-  if (spreadPercent === null) return '';
-  const text = `${spreadPercent.toFixed(0)} %`;
-  return spreadPercent <= spreadPercentMax ? text : `**${text}**`;
+function spread(percent: number | null): string {
+  if (percent === null) return '';
+  const text = `${percent.toFixed(0)} %`;
+  return percent <= spreadPercentMax ? text : `**${text}**`;
 }
 
 export function valueOf(value: number, unit: Measurement['unit']): string {

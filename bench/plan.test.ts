@@ -18,6 +18,16 @@ test('the writer stands in turn with what it is compared to', () => {
   expect(named(stepsFor({ ...asked, only: ['P1'] }))).toEqual([...round, ...round, ...round]);
 });
 
+test.each([
+  ['floor.ts', 3],
+  ['writer-backlog.ts', 9],
+  ['over-http.ts', 4],
+  ['reads.ts', 2],
+  ['orders.ts', 2],
+])('%s is measured %d times in a run', (program, times) => {
+  expect(PLAN.filter((step) => step.program === program)).toHaveLength(times);
+});
+
 test('a name that is none is refused, with those there are', () => {
   expect(() => stepsFor({ ...asked, only: ['P1', 'P9'] })).toThrow(/there is no P9; there are P1, P1b, /);
 });

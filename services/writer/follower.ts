@@ -37,8 +37,10 @@ interface Followed {
   lagEvents: number;
   /** Of the newest event at the last look. */
   seenSeq: Seq;
-  /** Looks since its last rush. */
+  /** Looks since its last rush; one just loaded counts as calm. */
   calmLooks: number;
+  /** Looks since its last event. */
+  stillLooks: number;
 }
 
 export function createFollower({ ledger, log, schedule }: Pick<WriterPorts, 'ledger' | 'log' | 'schedule'>, limits: Limits): Follower {
@@ -57,11 +59,11 @@ export function createFollower({ ledger, log, schedule }: Pick<WriterPorts, 'led
     if (sale === undefined) return;
     const isMine = () => followed.get(saleNo) === known;
     known.lagEvents = head.seq - sale.committedSeq;
-    known.calmLooks = head.seq - known.seenSeq >= limits.rushEventsMin ? 0 : known.calmLooks + 1;
+    const arrived = head.seq - known.seenSeq;
     known.seenSeq = head.seq;
-    // A rush that stops for a moment, because its owner has to wait, is not over: whoever caught up right then would make it wait longer.
-    const pace = known.calmLooks >= limits.calmLooksMin ? limits.followEventsPace : 0;
-    const eventsMax = Math.min(limits.followEventsMax, Math.max(pace, known.lagEvents - limits.followLagEventsMax));
+    known.calmLooks = arrived >= limits.rushEventsMin ? 0 : known.calmLooks + 1;
+    known.stillLooks = arrived > 0 ? 0 : known.stillLooks + 1;
+    const eventsMax = Math.min(limits.followEventsMax, Math.max(paceOf(known, limits), known.lagEvents - limits.followLagEventsMax));
     const caughtUp = await catchUp(sale, head, ledger, eventsMax, isMine);
     if (!isMine()) return;
     known.lagEvents = head.seq - sale.committedSeq;
@@ -78,7 +80,7 @@ export function createFollower({ ledger, log, schedule }: Pick<WriterPorts, 'led
     const loading = ledger
       .loadSale(partition, saleId)
       .then((loaded) => (loaded?.kind === 'loaded' ? restoreHotSale(partition, loaded, schedule) : undefined));
-    const entry: Followed = { partition, loading, lagEvents: seq, seenSeq: seq, calmLooks: limits.calmLooksMin };
+    const entry: Followed = { partition, loading, lagEvents: seq, seenSeq: seq, calmLooks: limits.calmLooksMin, stillLooks: 0 };
     followed.set(saleNo, entry);
     try {
       const sale = await loading;
@@ -128,4 +130,11 @@ export function createFollower({ ledger, log, schedule }: Pick<WriterPorts, 'led
       return { sales: followed.size, lagEvents };
     },
   };
+}
+
+/** Events of a look. A rush that stops for a moment, because its owner has to wait, is not over: to catch up right then would make it wait longer. */
+function paceOf({ calmLooks, stillLooks }: Followed, limits: Limits): number {
+  // Nothing comes at all: the owner is idle, or gone, and its lease runs out.
+  if (stillLooks >= limits.stillLooksMin) return limits.followEventsMax;
+  return calmLooks >= limits.calmLooksMin ? limits.followEventsPace : 0;
 }

@@ -58,14 +58,16 @@ export interface Limits {
   readonly unpublishedBatchesMax: number;
   /** How often the sales of partitions that others own are looked at. */
   readonly followEveryMs: number;
-  /** By so many events each of them is moved on at a look, if it is that far behind: evenly, for it shares the cores with their owner. */
+  /** By so many events each of them is moved on at a look: evenly, for it shares the cores with their owner. More than `rushEventsMin`, or the lag would grow. */
   readonly followEventsPace: number;
-  /** By so many at most where it is too far behind. */
+  /** By so many where nothing happens in it any more, and at most where it is too far behind. */
   readonly followEventsMax: number;
   /** A sale that moved by so many events between two looks is in a rush. */
   readonly rushEventsMin: number;
-  /** After so many looks without them its rush is over. */
+  /** After so many looks with fewer its rush is over. */
   readonly calmLooksMin: number;
+  /** After so many looks without any event its owner is idle, or gone. */
+  readonly stillLooksMin: number;
   /**
    * So far a sale in a rush may be left behind, because its owner may need the processor more. A standby catches up with
    * that much while the lease of an owner that is gone runs out, and in less than a second where it was released.
@@ -93,6 +95,7 @@ export const DEFAULT_LIMITS: Limits = {
   followEventsMax: 50_000,
   rushEventsMin: 1_000,
   calmLooksMin: 8,
+  stillLooksMin: 2,
   followLagEventsMax: 100_000,
   clockAheadMsMax: 60_000,
 };
