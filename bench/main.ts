@@ -15,9 +15,10 @@ import { down } from '#deploy/local/down.ts';
 import { openLayout, stackEnvironment } from '#deploy/local/open.ts';
 import { up } from '#deploy/local/up.ts';
 import { base, runProgram } from './bench-stack.ts';
-import { describeMachine, hashMicroseconds, loadNow, memoryNanoseconds, type Machine } from './machine.ts';
+import { describeMachine, loadNow, type Machine } from './machine.ts';
 import { valueOf } from './performance-page.ts';
 import { commandOf, type Step, stepsFor } from './plan.ts';
+import { atItsBest, type Speed, untilQuiet } from './quiet.ts';
 import { type RunResult, type StepResult, storedResults, storeResult } from './run-result.ts';
 import { readOutput } from './step-output.ts';
 import { writePage } from './write-page.ts';
@@ -26,6 +27,8 @@ import { writePage } from './write-page.ts';
 const settleMs = 3_000;
 /** What a fresh stack takes, for the guess of what is left. */
 const freshSeconds = 20;
+/** A step waits so long for a quiet machine, and all of them so long together. */
+const quietMsMax = { step: 180_000, run: 900_000 };
 /** What a program on a small size takes at most. */
 const quickSeconds = 30;
 
@@ -51,6 +54,8 @@ const loadBefore = loadNow();
 const usual = usualSeconds();
 const results: StepResult[] = [];
 let machine: Machine | undefined;
+/** What is left of the run's. */
+let quietMsLeft = quietMsMax.run;
 let running: Step['stack'] | undefined;
 say(
   `${steps.length} steps, about ${clock(secondsOf(steps))}, on a stack of its own in ${layout.home}, ports shifted by ${layout.portOffset}`,
@@ -98,12 +103,21 @@ function stepsAsked(): Step[] {
 
 async function run(step: Step): Promise<StepResult> {
   const [measurements, text]: [StepResult['measurements'], string[]] = [[], []];
-  let speed = { hashMicroseconds: 0, memoryNanoseconds: 0 };
+  let before: { readonly speed: Speed; readonly waitedSeconds: number } = {
+    speed: { hashMicroseconds: 0, memoryNanoseconds: 0 },
+    waitedSeconds: 0,
+  };
   let stepBegun = performance.now();
   let failed: string | null;
   try {
     await ensureStack(step);
-    speed = { hashMicroseconds: hashMicroseconds(), memoryNanoseconds: memoryNanoseconds() };
+    before = await untilQuiet(
+      step.quiet === true && !flags.quick ? speedAtItsBest() : null,
+      Math.min(quietMsMax.step, quietMsLeft),
+      interrupted.signal,
+      say,
+    );
+    quietMsLeft = Math.max(0, quietMsLeft - before.waitedSeconds * 1_000);
     stepBegun = performance.now();
     const program = { file: `bench/${step.program}`, nodeArgs: step.nodeArgs ?? [], args: step.args, secondsMax: step.secondsMax };
     const end = await runProgram({ ...program, signal: interrupted.signal }, stackEnvironment(base));
@@ -117,7 +131,14 @@ async function run(step: Step): Promise<StepResult> {
   }
   // Whatever a step that failed has left behind is not for the next one.
   if (failed !== null) running = undefined;
-  return { name: step.name, command: commandOf(step), speed, seconds: (performance.now() - stepBegun) / 1_000, failed, measurements, text };
+  const seconds = (performance.now() - stepBegun) / 1_000;
+  return { name: step.name, command: commandOf(step), ...before, seconds, failed, measurements, text };
+}
+
+/** In this run, and in those that were stored of a machine with such a processor. */
+function speedAtItsBest(): Speed | null {
+  const alike = storedResults(layout.root).filter((stored) => stored.machine.cpu === machine?.cpu);
+  return atItsBest([...alike.flatMap(({ steps: stored }) => stored), ...results].map(({ speed }) => speed));
 }
 
 async function ensureStack({ stack, fresh }: Step): Promise<void> {

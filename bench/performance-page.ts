@@ -226,19 +226,20 @@ function texts({ steps }: RunResult): string[] {
 
 function speeds(runs: readonly RunResult[]): string {
   const rows = runs.flatMap(({ steps }, run) =>
-    steps.map(({ name, seconds, speed, failed }) => [
+    steps.map(({ name, seconds, speed, waitedSeconds, failed }) => [
       String(run + 1),
       name,
       `${speed.hashMicroseconds.toFixed(2)} us`,
       `${speed.memoryNanoseconds.toFixed(0)} ns`,
+      waitedSeconds === 0 ? '' : `${waitedSeconds.toFixed(0)} s`,
       `${seconds.toFixed(0)} s`,
       failed ?? '',
     ]),
   );
-  const head = ['run', 'step', 'SHA-256', 'memory', 'took', 'failed'];
+  const head = ['run', 'step', 'SHA-256', 'memory', 'waited', 'took', 'failed'];
   return folded(
     'How fast the machine was before each step',
-    `The cores of a virtual machine are not equally fast from minute to minute, and its neighbours take memory and caches: a SHA-256 of 600 bytes needs neither, a read from a random place in 128 MiB little else.\n\n${table(head, ['---:', '---', '---:', '---:', '---:', '---'], rows)}`,
+    `The cores of a virtual machine are not equally fast from minute to minute, and its neighbours take memory and caches: a SHA-256 of 600 bytes needs neither, a read from a random place in 128 MiB little else.\n\n${table(head, ['---:', '---', '---:', '---:', '---:', '---:', '---'], rows)}`,
   );
 }
 

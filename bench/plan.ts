@@ -19,6 +19,8 @@ export interface Step {
   readonly stack: 'servers' | 'whole';
   /** From nothing: the holds of an earlier step would be loaded by its writers and expire in the middle. */
   readonly fresh?: true;
+  /** Waits for a quiet machine: what is borne is a matter of tails, of which a neighbour makes much. */
+  readonly quiet?: true;
   /** As it usually takes, the stack's start not counted; of `--long` its own. */
   readonly seconds: number;
   readonly secondsLong?: number;
@@ -70,6 +72,7 @@ const overHttp = (through: 'gateway' | 'api'): Step => ({
   args: ['--through', through],
   stack: 'whole',
   fresh: true,
+  quiet: true,
   seconds: 110,
   secondsMax: 600,
 });
@@ -93,6 +96,7 @@ const underLoad: readonly Step[] = [
     args: [],
     stack: 'whole',
     fresh: true,
+    quiet: true,
     seconds: 160,
     secondsMax: 600,
   },
@@ -103,6 +107,7 @@ const underLoad: readonly Step[] = [
     args: [],
     stack: 'whole',
     fresh: true,
+    quiet: true,
     seconds: 80,
     secondsMax: 600,
   },

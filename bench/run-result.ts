@@ -12,6 +12,8 @@ const StepResult = z.strictObject({
   command: z.string(),
   /** How fast the machine was right before. */
   speed: z.strictObject({ hashMicroseconds: z.number(), memoryNanoseconds: z.number() }),
+  /** For a quiet machine. */
+  waitedSeconds: z.number().default(0),
   seconds: z.number(),
   /** Why this step counts for nothing; null: it ended well. */
   failed: z.string().nullable(),

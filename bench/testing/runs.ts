@@ -40,6 +40,7 @@ export function step(name: string, measurements: readonly Measurement[], failed:
     name,
     command: `node bench/${name}.ts`,
     speed: { hashMicroseconds: 0.5, memoryNanoseconds: 90 },
+    waitedSeconds: 0,
     seconds: 12,
     failed,
     measurements: [...measurements],
