@@ -12,9 +12,9 @@ test.each([
 
 test.each([
   [speed(0.5, 150), speed(0.5, 150), true],
-  [speed(0.55, 165), speed(0.5, 150), true],
-  [speed(0.57, 150), speed(0.5, 150), false],
-  [speed(0.5, 170), speed(0.5, 150), false],
+  [speed(0.54, 162), speed(0.5, 150), true],
+  [speed(0.55, 150), speed(0.5, 150), false],
+  [speed(0.5, 163), speed(0.5, 150), false],
   [speed(9, 999), null, true],
 ])('%j beside %j: quiet is %s', (now, best, expected) => {
   expect(isQuiet(now, best)).toBe(expected);

@@ -11,7 +11,7 @@ export interface Speed {
 }
 
 /** So much slower than at its best the machine still counts as quiet: beyond it, a third to a half of what is borne over HTTP was lost. */
-const slowerMax = 1.12;
+const slowerMax = 1.08;
 /** A probe of 200 ms each is itself disturbed by a tenth: the middle of so many. */
 const probes = 5;
 /** The fastest of a hundred probes was lucky: "at its best" is what one in ten reached. */
