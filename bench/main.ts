@@ -103,10 +103,7 @@ function stepsAsked(): Step[] {
 
 async function run(step: Step): Promise<StepResult> {
   const [measurements, text]: [StepResult['measurements'], string[]] = [[], []];
-  let before: { readonly speed: Speed; readonly waitedSeconds: number } = {
-    speed: { hashMicroseconds: 0, memoryNanoseconds: 0 },
-    waitedSeconds: 0,
-  };
+  let before: Pick<StepResult, 'speed' | 'waitedSeconds'> = { speed: { hashMicroseconds: 0, memoryNanoseconds: 0 }, waitedSeconds: 0 };
   let stepBegun = performance.now();
   let failed: string | null;
   try {

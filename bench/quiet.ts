@@ -1,14 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { z } from 'zod';
 import { hashMicroseconds, memoryNanoseconds } from './machine.ts';
 import { median } from './median.ts';
 
 /** Waiting for a quiet machine: for what a neighbour moves far more than he takes. */
 
 /** How fast a core and the memory are just now. */
-export interface Speed {
-  readonly hashMicroseconds: number;
-  readonly memoryNanoseconds: number;
-}
+export const Speed = z.strictObject({ hashMicroseconds: z.number(), memoryNanoseconds: z.number() });
+export type Speed = z.infer<typeof Speed>;
 
 /** So much slower than at its best the machine still counts as quiet: beyond it, a third to a half of what is borne over HTTP was lost. */
 const slowerMax = 1.08;
@@ -51,14 +50,15 @@ export async function untilQuiet(
   const begun = performance.now();
   const waitedMs = (): number => performance.now() - begun;
   let speed = speedNow();
-  if (isQuiet(speed, best)) return { speed, waitedSeconds: 0 };
-  say(`  not quiet (${textOf(speed)}, at its best ${textOf(best!)}): waiting, ${Math.round(waitMsMax / 1_000)} s at most`);
+  if (best === null || isQuiet(speed, best)) return { speed, waitedSeconds: 0 };
+  say(`  not quiet (${textOf(speed)}, at its best ${textOf(best)}): waiting, ${Math.round(waitMsMax / 1_000)} s at most`);
   while (!isQuiet(speed, best) && waitedMs() < waitMsMax && !signal.aborted) {
     await pause(againMs, undefined, { signal }).catch(() => undefined);
     speed = speedNow();
   }
-  say(`  ${isQuiet(speed, best) ? 'quiet' : 'not quiet'} after ${Math.round(waitedMs() / 1_000)} s (${textOf(speed)})`);
-  return { speed, waitedSeconds: Math.round(waitedMs() / 1_000) };
+  const waitedSeconds = Math.round(waitedMs() / 1_000);
+  say(`  ${isQuiet(speed, best) ? 'quiet' : 'not quiet'} after ${waitedSeconds} s (${textOf(speed)})`);
+  return { speed, waitedSeconds };
 }
 
 const textOf = ({ hashMicroseconds: hash, memoryNanoseconds: memory }: Speed): string =>

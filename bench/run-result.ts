@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { Machine } from './machine.ts';
 import { Measurement } from './measurement.ts';
+import { Speed } from './quiet.ts';
 
 /** What one `make bench` measured, as it is stored: one file a run. */
 
@@ -11,7 +12,7 @@ const StepResult = z.strictObject({
   name: z.string(),
   command: z.string(),
   /** How fast the machine was right before. */
-  speed: z.strictObject({ hashMicroseconds: z.number(), memoryNanoseconds: z.number() }),
+  speed: Speed,
   /** For a quiet machine. */
   waitedSeconds: z.number().default(0),
   seconds: z.number(),
