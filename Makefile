@@ -38,7 +38,7 @@ demo: up
 	@$(NODE) services/cli/main.ts demo
 
 bench: bootstrap
-	@$(NODE) bench/main.ts $(if $(QUICK),--quick) $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY))
+	@$(NODE) bench/main.ts $(if $(QUICK),--quick) $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep)
 
 bench-check: bootstrap
 	@$(NODE) bench/check.ts

@@ -83,6 +83,26 @@ describe('the runs of the page', () => {
     ['changed code stands for itself', [run(1, [], changed), run(2, [], changed)], [2]],
     ['and is in no other', [run(1, [], changed), run(2, [])], [2]],
   ])('%s', (_name, stored, expected) => {
-    expect(days(runsOfPage(stored))).toEqual(expected);
+    expect(days(runsOfPage(stored).runs)).toEqual(expected);
+  });
+
+  const whole = (day: number) => run(day, [step('a', [measured(day)]), step('b', [])]);
+  const part = (day: number, over: object = {}) =>
+    run(day, [step('a', [measured(10 * day)])], { kind: 'part', command: 'ONLY=P1', ...over });
+  const otherMachine = { machine: { ...run(1, []).machine, cpu: 'another' } };
+  test.each([
+    ['nothing', [], [1, 2]],
+    ['in each run', [part(3, other), part(4, other)], [30, 40]],
+    ['the newest of more', [part(3), part(4), part(5)], [40, 50]],
+    ['of the newest code', [part(3), part(4, other), part(5, other)], [40, 50]],
+    ['the same steps', [part(3, { command: 'ONLY=P4' }), part(4), part(5)], [40, 50]],
+    ['less often', [part(3)], [30, null]],
+    ['on another machine', [part(3, otherMachine)], [1, 2]],
+    ['code with changes', [part(3, changed)], [1, 2]],
+  ])('and measured again: %s', (_name, parts, expected) => {
+    const { runs, again } = runsOfPage([part(1), whole(1), whole(2), ...parts]);
+    expect(figuresOf(runs)[0]!.values).toEqual(expected);
+    expect(again.map(({ steps }) => steps[0]!.measurements[0]!.value)).toEqual(expected.filter((value) => value !== null && value >= 10));
+    expect(runs.map(({ steps }) => steps.some(({ name }) => name === 'b'))).toEqual([true, true]);
   });
 });

@@ -39,8 +39,36 @@ export interface Failure {
   readonly why: string;
 }
 
-/** The newest whole runs of the code of the newest one; code that is no commit's is only that run's. */
-export function runsOfPage(stored: readonly RunResult[]): RunResult[] {
+export interface PageRuns {
+  /** Oldest first. */
+  readonly runs: readonly RunResult[];
+  /** Runs of single steps, made since: theirs stand in `runs`, in place of what those had, the first in the first. */
+  readonly again: readonly RunResult[];
+}
+
+/** The newest whole runs of the newest one's code, but for what was measured again, by its program's newest code, on such a machine. */
+export function runsOfPage(stored: readonly RunResult[]): PageRuns {
+  const runs = wholeRuns(stored);
+  const newest = runs.at(-1);
+  const since = stored.filter(
+    ({ kind, at, machine }) =>
+      newest !== undefined && kind === 'part' && at > newest.at && machine.unchanged && machine.cpu === newest.machine.cpu,
+  );
+  const last = since.at(-1);
+  if (last === undefined) return { runs, again: [] };
+  const again = since
+    .filter(({ machine, command }) => machine.commit === last.machine.commit && command === last.command)
+    .slice(-runs.length);
+  const names = new Set(last.steps.map(({ name }) => name));
+  const amended = runs.map((run, at) => ({
+    ...run,
+    steps: [...run.steps.filter(({ name }) => !names.has(name)), ...(again[at]?.steps ?? [])],
+  }));
+  return { runs: amended, again };
+}
+
+/** Code that is no commit's is only that run's. */
+function wholeRuns(stored: readonly RunResult[]): RunResult[] {
   const whole = stored.filter(({ kind }) => kind === 'whole');
   const newest = whole.at(-1);
   if (newest === undefined) return [];

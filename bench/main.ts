@@ -1,11 +1,12 @@
 /**
  * `make bench`: everything that stands in docs/PERFORMANCE.md, one step of bench/plan.ts after the other, on a stack of
- * its own beside the ordinary one and only ever against this machine. A whole run writes bench/results/<time>.json and
- * docs/PERFORMANCE.md, any other .local/bench-results/<time>.json. A step that fails is told, the others go on, and the command ends with 1.
+ * its own beside the ordinary one and only ever against this machine. A whole run, and one that is to be kept, writes
+ * bench/results/<time>.json and docs/PERFORMANCE.md, any other .local/bench-results/<time>.json. A step that fails is told, the others go on, and the command ends with 1.
  *
- *   node bench/main.ts [--quick] [--long] [--only P1,P3] [--no-page]
+ *   node bench/main.ts [--quick] [--long] [--only P1,P3] [--keep] [--no-page]
  *     --quick     every program on a small size: whether it works, no figures for the page
  *     --long      the sale of P5 grows to ten million reservations
+ *     --keep      with --only: on the page, what it measures stands in place of what the whole runs before it did
  *     --no-page   leaves docs/PERFORMANCE.md as it is
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -37,6 +38,7 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
     only: { type: 'string' },
+    keep: { type: 'boolean', default: false },
     page: { type: 'boolean', default: true },
   },
   allowNegative: true,
@@ -44,6 +46,11 @@ const { values: flags } = parseArgs({
 const only = flags.only?.split(',');
 const steps = stepsAsked();
 const kind: RunResult['kind'] = flags.quick ? 'quick' : only === undefined ? 'whole' : 'part';
+const keep = kind === 'whole' || flags.keep;
+if (kind === 'quick' && flags.keep) {
+  console.error('What --quick measures is no figure for the page: leave out --keep, or --quick.');
+  process.exit(2);
+}
 const { layout } = openLayout(base);
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
@@ -82,10 +89,11 @@ const command = [
   ...(flags.quick ? ['QUICK=1'] : []),
   ...(flags.long ? ['LONG=1'] : []),
   ...(only === undefined ? [] : [`ONLY=${only.join(',')}`]),
+  ...(flags.keep ? ['KEEP=1'] : []),
 ];
 const minutes = (performance.now() - begun) / 60_000;
-say(`written: ${storeResult(layout.root, { at, command: command.join(' '), kind, machine, minutes, steps: results })}`);
-if (flags.page && kind === 'whole') say(`written: docs/PERFORMANCE.md, from ${writePage(layout.root)} whole runs of this code`);
+say(`written: ${storeResult(layout.root, { at, command: command.join(' '), kind, machine, minutes, steps: results }, keep)}`);
+if (flags.page && keep) say(`written: docs/PERFORMANCE.md, from ${writePage(layout.root)} whole runs`);
 const bad = results.filter(({ failed, measurements }) => failed !== null || measurements.some(({ right }) => !right));
 if (bad.length > 0) {
   say(`FAILED: ${[...new Set(bad.map(({ name }) => name))].join(', ')}`);

@@ -1,6 +1,6 @@
 /**
  * Writes docs/PERFORMANCE.md and the pictures in docs/performance/ from bench/results/, measuring nothing: from the newest
- * three whole runs of the newest one's code.
+ * three whole runs of the newest one's code, and what was measured again since.
  *
  *   node bench/page.ts
  */

@@ -23,7 +23,7 @@ function page(killedSeconds: number, over: { right?: boolean; failed?: string } 
       ),
     ]),
   );
-  return performancePage(runs, findings, 'performance');
+  return performancePage({ runs, again: [] }, findings, 'performance');
 }
 
 const rowOf = (text: string, begin: string): string => text.split('\n').find((line) => line.startsWith(begin))!;
@@ -44,7 +44,9 @@ test('a miss has a line that leads to its explanation', () => {
 
 test('a miss that no heading explains says so', () => {
   const runs = [run(1, [step('a', [measured(5)])])];
-  expect(performancePage(runs, findings, 'performance')).toContain('- **P1, one item**: 5/s, 5 % of the target; not explained yet');
+  expect(performancePage({ runs, again: [] }, findings, 'performance')).toContain(
+    '- **P1, one item**: 5/s, 5 % of the target; not explained yet',
+  );
 });
 
 test('a fast wrong result is no result', () => {
@@ -69,5 +71,12 @@ test('pictures, every run, commands and findings are on it', () => {
 
 test('code with changes is told', () => {
   const changed = run(1, [step('a', [measured(5)])], { machine: { ...run(1, []).machine, unchanged: false } });
-  expect(performancePage([changed], findings, 'performance')).toContain('commit abc, with changes');
+  expect(performancePage({ runs: [changed], again: [] }, findings, 'performance')).toContain('commit abc, with changes');
+});
+
+test('what was measured again is told', () => {
+  const again = [run(2, [], { command: 'make bench ONLY=P1 KEEP=1' }), run(3, [], { command: 'make bench ONLY=P1 KEEP=1' })];
+  expect(rowOf(performancePage({ runs: [run(1, [])], again }, findings, 'performance'), '| measured again ')).toBe(
+    '| measured again | `make bench ONLY=P1 KEEP=1`, 2026-11-02 10:00, 2026-11-03 10:00 UTC, commit abc, in place of what the runs had |',
+  );
 });

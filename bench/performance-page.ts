@@ -1,4 +1,4 @@
-import { type Failure, type Figure, failuresOf, figuresOf, spreadPercentMax } from './figures.ts';
+import { type Failure, type Figure, failuresOf, figuresOf, type PageRuns, spreadPercentMax } from './figures.ts';
 import type { Measurement, MeasurementId } from './measurement.ts';
 import { picturesOf, slugOf } from './page-plots.ts';
 import type { RunResult } from './run-result.ts';
@@ -32,11 +32,12 @@ const TOLD_BEFORE: Readonly<Partial<Record<MeasurementId, string>>> = {
 const compared: readonly MeasurementId[] = ['baseline', 'floor'];
 
 /**
- * @param runs at least one, oldest first
+ * @param pageRuns at least one run
  * @param findings what people found out by profiles, written by hand
  * @param plotsFolder as seen from the page
  */
-export function performancePage(runs: readonly RunResult[], findings: string, plotsFolder: string): string {
+export function performancePage(pageRuns: PageRuns, findings: string, plotsFolder: string): string {
+  const { runs } = pageRuns;
   const figures = figuresOf(runs);
   const failures = failuresOf(runs);
   const own = (Object.keys(TITLES) as MeasurementId[])
@@ -45,7 +46,7 @@ export function performancePage(runs: readonly RunResult[], findings: string, pl
   const aimed = own.filter(({ target }) => target !== undefined);
   return [
     '# Performance',
-    opening(runs, figures, aimed, failures),
+    opening(pageRuns, figures, aimed, failures),
     '## Against the targets',
     table(
       ['', 'what', 'target', 'reached', 'runs apart by', 'of a row lock', 'that apart by', 'of the floor', ''],
@@ -84,7 +85,7 @@ export function performancePage(runs: readonly RunResult[], findings: string, pl
     .concat('\n');
 }
 
-function opening(runs: readonly RunResult[], figures: readonly Figure[], aimed: readonly Figure[], failures: readonly Failure[]): string {
+function opening({ runs, again }: PageRuns, figures: readonly Figure[], aimed: readonly Figure[], failures: readonly Failure[]): string {
   const newest = runs.at(-1)!;
   const { machine } = newest;
   const writer = figures.find(({ id }) => id === 'P1');
@@ -100,7 +101,6 @@ function opening(runs: readonly RunResult[], figures: readonly Figure[], aimed: 
     failures.length === 0 ? '' : `**${count(failures.length, 'step')} failed**: see the end of the table.`,
   ];
   const versions = Object.entries(machine.versions).map((pair) => pair.join(' '));
-  const when = runs.map(({ at }) => `${at.slice(0, 10)} ${at.slice(11, 16)}`).join(', ');
   return [
     said.filter((one) => one !== '').join(' '),
     table(
@@ -113,11 +113,21 @@ function opening(runs: readonly RunResult[], figures: readonly Figure[], aimed: 
         ],
         ['versions', versions.join(', ')],
         ['code', `commit ${machine.commit}${machine.unchanged ? '' : ', with changes'}`],
-        ['runs', `\`${newest.command}\`, ${when} UTC, ${newest.minutes.toFixed(0)} minutes each`],
+        ['runs', `\`${newest.command}\`, ${timesOf(runs)}, ${newest.minutes.toFixed(0)} minutes each`],
+        ...again
+          .slice(-1)
+          .map((last) => [
+            'measured again',
+            `\`${last.command}\`, ${timesOf(again)}, commit ${last.machine.commit}, in place of what the runs had`,
+          ]),
         ['other load', `load average ${runs.map((run) => run.machine.loadBefore.toFixed(2)).join(', ')} when each began`],
       ],
     ),
   ].join('\n\n');
+}
+
+function timesOf(runs: readonly RunResult[]): string {
+  return `${runs.map(({ at }) => `${at.slice(0, 10)} ${at.slice(11, 16)}`).join(', ')} UTC`;
 }
 
 function sentence({ timesRowLock, timesFloor }: Figure): string {
@@ -246,7 +256,7 @@ function speeds(runs: readonly RunResult[]): string {
 function howTo(runs: readonly RunResult[]): string {
   const minutes = Math.max(...runs.map((run) => run.minutes));
   return [
-    `\`make bench\` measures all of it on a stack of its own (${minutes.toFixed(0)} minutes on the machine above), adds a file to \`bench/results/\` and writes this page anew from the newest three whole runs of the same commit. \`make bench QUICK=1\` tries every program on a small size, \`ONLY=P1,P3\` measures some, \`LONG=1\` grows a sale to ten million reservations; of these, only the last is taken into the page. \`node bench/page.ts\` writes the page from what is stored.`,
+    `\`make bench\` measures all of it on a stack of its own (${minutes.toFixed(0)} minutes on the machine above), adds a file to \`bench/results/\` and writes this page anew from the newest three whole runs of the same commit. \`make bench QUICK=1\` tries every program on a small size, \`ONLY=P1,P3\` measures some, \`LONG=1\` grows a sale to ten million reservations; of these, only the last is taken into the page, and \`ONLY=P4 KEEP=1\`, where one measure was changed after the whole runs, in place of what those had. \`node bench/page.ts\` writes the page from what is stored.`,
     'Loads are open loop: requests leave on their own clock, and latency counts from the instant a request was due. After each measurement what clients were told is counted against PostgreSQL; one that counts wrong has failed, however fast it was. A program alone, on a stack that runs:',
     `\`\`\`sh
 make up                                # ONLY=servers for what needs no service

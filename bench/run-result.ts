@@ -27,7 +27,7 @@ export type StepResult = z.infer<typeof StepResult>;
 const RunResult = z.strictObject({
   at: z.iso.datetime(),
   command: z.string(),
-  /** Only whole runs stand on the page: `quick` measured less, `part` not everything. */
+  /** The page is made of whole runs: `quick` measured less, `part` only some steps, in whose place it can stand. */
   kind: z.enum(['whole', 'quick', 'part']),
   machine: Machine,
   minutes: z.number(),
@@ -36,19 +36,22 @@ const RunResult = z.strictObject({
 export type RunResult = z.infer<typeof RunResult>;
 
 const keptFolder = 'bench/results';
-/** Of runs that are not whole: nothing to keep. */
+/** Of runs for their own sake. */
 const passingFolder = '.local/bench-results';
 
-/** @returns the file's name from the project's folder */
-export function storeResult(root: string, result: RunResult): string {
-  const folder = result.kind === 'whole' ? keptFolder : passingFolder;
+/**
+ * @param keep for the page
+ * @returns the file's name from the project's folder
+ */
+export function storeResult(root: string, result: RunResult, keep: boolean): string {
+  const folder = keep ? keptFolder : passingFolder;
   const file = join(folder, `${result.at.replaceAll(':', '').slice(0, 15)}.json`);
   mkdirSync(join(root, folder), { recursive: true });
   writeFileSync(join(root, file), `${JSON.stringify(RunResult.parse(result), null, 2)}\n`);
   return file;
 }
 
-/** Every whole run, oldest first. Throws where a file is none. */
+/** Every run that was kept, oldest first. Throws where a file is none. */
 export function storedResults(root: string): RunResult[] {
   mkdirSync(join(root, keptFolder), { recursive: true });
   return readdirSync(join(root, keptFolder))
