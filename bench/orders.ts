@@ -23,7 +23,7 @@ const p95MsMax = 100;
 /** Paid of those asked for, per second. */
 const paidShareMin = 0.97;
 
-const full = { rates: [250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_500, 3_000], halvings: 3, seconds: 8, warmUpsMax: 8 };
+const full = { rates: [250, 375, 500, 625, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_500, 3_000], halvings: 2, seconds: 8, warmUpsMax: 8 };
 const quick = { rates: [200, 400], halvings: 1, seconds: 3, warmUpsMax: 1 };
 const warmUpRate = 500;
 /** Every process, Kafka's too, has compiled what it runs once an order is no longer cheaper than so much of what it was in the time before. */
