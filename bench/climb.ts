@@ -10,11 +10,11 @@ export interface Try {
 
 /** A rate that is not good is tried once again: a neighbour may have been busy. */
 const triesMax = 2;
-/** The lowest rates can be worse than a higher one, at which requests share their way: so many may fail before one is borne. */
-const failedFirstMax = 1;
+/** The lowest rate can be worse than a higher one, at which requests share their way: so many from the foot need not be borne. */
+const footRates = 1;
 
 /**
- * Climbs the rates while they are borne, or none was yet. Then halves the gap between the highest that is good and the next one tried, so
+ * Climbs the rates while they are borne. Then halves the gap between the highest that is good and the next one tried, so
  * that the figure does not jump by a whole rung from run to run. Returns every try, by rate and in the order they were made.
  */
 export async function climb<T extends Try>(
@@ -36,12 +36,7 @@ export async function climb<T extends Try>(
     return borne;
   }
 
-  let failedFirst = 0;
-  for (const rate of rates) {
-    if (await tryRate(rate)) continue;
-    failedFirst += 1;
-    if (failedFirst > failedFirstMax || tries.some(({ borne }) => borne)) break;
-  }
+  for (const [at, rate] of rates.entries()) if (!(await tryRate(rate)) && at >= footRates) break;
   for (let halving = 0; halving < halvings; halving += 1) {
     const low = highestGood(tries)?.rate;
     const above = tries.map(({ rate }) => rate).filter((rate) => low !== undefined && rate > low);
