@@ -1,11 +1,13 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { Kafka, logLevel, type ISocketFactory, type KafkaConfig } from 'kafkajs';
+import { growEncodersAsWanted } from './kafkajs-encoders.ts';
 import { silenceIdleTimer } from './kafkajs-idle-timer.ts';
 import { emptySpentRequests } from './kafkajs-spent-requests.ts';
 import type { LineLog } from './line.ts';
 import { registerZstd } from './zstd.ts';
 
+growEncodersAsWanted();
 silenceIdleTimer();
 emptySpentRequests();
 registerZstd();
