@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Partition, SaleId } from '#schemas/ids.ts';
-import { serviceEnvironment, writerArgs } from '#deploy/local/our-services.ts';
+import { writerArgs, writerEnvironment } from '#deploy/local/our-services.ts';
 import { allocateLine } from '#shared/ledger/lines.ts';
 import { openPool } from '#shared/ledger/connections.ts';
 import { encodeCommand } from '#shared/line/encode.ts';
@@ -124,7 +124,7 @@ export async function openBacklog({
         stdio: ['ignore', onLog === undefined ? 2 : 'pipe', 'inherit'],
         env: {
           ...process.env,
-          ...serviceEnvironment,
+          ...writerEnvironment,
           DATABASE_URL: database.appUrl,
           KAFKA_BROKERS: brokers.join(','),
           REDIS_URL: redisUrl,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { fillTemplate } from '#deploy/local/nginx.ts';
+import { writerEnvironment } from '#deploy/local/our-services.ts';
 import { PARTS } from '#deploy/local/parts.ts';
 
 /** What the schema of compose files cannot see: whether the names in ours fit each other and the native stack. */
@@ -57,6 +58,11 @@ test('addresses in the environment name parts', () => {
   const hosts = [...urls.map(([, url]) => new URL(url).hostname), environment['KAFKA_BROKERS']!.split(':')[0]!];
   expect(hosts.length).toBeGreaterThan(3);
   for (const host of hosts) expect(compose.services).toHaveProperty(host);
+});
+
+test.each(['writer', 'writer-standby'])('%s: takes its memory from where it does on the native stack', (name) => {
+  expect(compose.services[name]!.environment).toMatchObject(writerEnvironment);
+  expect(readFileSync('deploy/docker/Dockerfile', 'utf8')).toContain(' libjemalloc2 ');
 });
 
 test('the signing key is within reach of those who make it and use it, and of nobody else', () => {

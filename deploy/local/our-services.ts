@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ensureKey } from '#shared/audit-keys/key-folder.ts';
 import type { Layout, PortName } from './layout.ts';
 import { askHttp } from './nginx.ts';
+import { ALLOCATOR } from './packages.ts';
 import type { Part, StackContext } from './part.ts';
 
 /** Our own processes: a new one is a line in the table, and a port in layout.ts. */
@@ -11,7 +12,9 @@ interface Service {
   /** Folder under services/. */
   readonly folder: string;
   readonly nodeArgs?: readonly string[];
-  /** Beside that of all services. */
+  /** `serviceEnvironment` if absent; who starts it may say otherwise. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Its own on this stack, whatever who starts it says. */
   readonly environment?: (layout: Layout) => Readonly<Record<string, string>>;
   /** Made before the first start; changes nothing that is right already. */
   readonly prepare?: (context: StackContext) => Promise<unknown>;
@@ -24,9 +27,18 @@ interface Service {
  */
 const serviceArgs = ['--disable-warning=TimeoutNegativeWarning', '--external-memory-accounted-in-global-limit'];
 /** The C library keeps an arena for each of some eight threads, and in each what was freed there: ten MB of a service at rest. */
-export const serviceEnvironment = { MALLOC_ARENA_MAX: '2' };
+const serviceEnvironment = { MALLOC_ARENA_MAX: '2' };
 /** Room for what is short-lived makes the writer no faster beyond 8 MB, and it keeps it at rest. */
 export const writerArgs = [...serviceArgs, '--max-semi-space-size=8'];
+/**
+ * After a rush the C library keeps half of what a writer took, in pieces between those in use; jemalloc gives it back
+ * (docs/decisions/0017-memory-after-a-rush.md). A thread of its own does so while the writer has nothing to do;
+ * one arena, and little kept by each thread, are 4 MB of it at rest.
+ */
+export const writerEnvironment = {
+  LD_PRELOAD: ALLOCATOR,
+  MALLOC_CONF: 'background_thread:true,narenas:1,dirty_decay_ms:5000,muzzy_decay_ms:0,lg_tcache_max:12',
+};
 
 /**
  * Under the checkout's folder, shared by its stacks. Without it every process strips the types from its files anew, and
@@ -41,9 +53,9 @@ const TABLE: readonly Service[] = [
     // Each stack's own: what another one charged is none of its business.
     environment: ({ home }) => ({ GATEWAY_JOURNAL: join(home, 'gateway-sim', 'journal.ndjson') }),
   },
-  { name: 'writer', folder: 'writer', nodeArgs: writerArgs },
+  { name: 'writer', folder: 'writer', nodeArgs: writerArgs, settings: writerEnvironment },
   // The same program: which of the two owns a partition is decided in PostgreSQL, not here.
-  { name: 'writer-standby', folder: 'writer', nodeArgs: writerArgs },
+  { name: 'writer-standby', folder: 'writer', nodeArgs: writerArgs, settings: writerEnvironment },
   { name: 'payment', folder: 'payment' },
   { name: 'reserve', folder: 'reserve' },
   { name: 'checkout', folder: 'checkout' },
@@ -59,7 +71,7 @@ function mainOf(folder: string): string {
   return `services/${folder}/main.ts`;
 }
 
-function partOf({ name, folder, nodeArgs = serviceArgs, environment: own, prepare }: Service): Part {
+function partOf({ name, folder, nodeArgs = serviceArgs, settings = serviceEnvironment, environment: own, prepare }: Service): Part {
   return {
     name,
     kind: 'service',
@@ -71,7 +83,7 @@ function partOf({ name, folder, nodeArgs = serviceArgs, environment: own, prepar
       file: join(layout.root, 'node_modules/.bin/node'),
       args: [...nodeArgs, mainOf(folder)],
       env: {
-        ...serviceEnvironment,
+        ...settings,
         NODE_COMPILE_CACHE: join(layout.root, compileCache),
         ...environment,
         ...own?.(layout),

@@ -39,6 +39,15 @@ function javaLacking(): string | null {
   return major >= javaMajorMin ? null : `version ${major}, and Kafka needs ${javaMajorMin} or later`;
 }
 
+/** What a writer takes its memory from; by this name the system's loader finds it. Elsewhere than on Linux it does without. */
+export const ALLOCATOR = 'libjemalloc.so.2';
+
+function allocatorLacking(): string | null {
+  if (process.platform !== 'linux') return null;
+  const { stderr } = spawnSync('true', { env: { ...process.env, LD_PRELOAD: ALLOCATOR }, encoding: 'utf8' });
+  return stderr === '' ? null : 'not found';
+}
+
 const TOOLS: readonly Tool[] = [
   { name: 'java', apt: 'default-jre-headless', brew: 'openjdk', dnf: 'java-17-openjdk-headless', lacking: javaLacking },
   {
@@ -57,6 +66,7 @@ const TOOLS: readonly Tool[] = [
     dnf: 'redis',
     lacking: () => (onPath('redis-server') ? null : 'not found'),
   },
+  { name: 'libjemalloc', apt: 'libjemalloc2', brew: 'jemalloc', dnf: 'jemalloc', lacking: allocatorLacking },
 ];
 
 /** Moves the clock of a program that is started under it. Only the tests of wrong clocks want it. */
