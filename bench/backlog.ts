@@ -123,8 +123,8 @@ export async function openBacklog({
         // Standard output is for measurements.
         stdio: ['ignore', onLog === undefined ? 2 : 'pipe', 'inherit'],
         env: {
+          ...writerEnvironment(),
           ...process.env,
-          ...writerEnvironment,
           DATABASE_URL: database.appUrl,
           KAFKA_BROKERS: brokers.join(','),
           REDIS_URL: redisUrl,

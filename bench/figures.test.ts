@@ -102,7 +102,26 @@ describe('the runs of the page', () => {
   ])('and measured again: %s', (_name, parts, expected) => {
     const { runs, again } = runsOfPage([part(1), whole(1), whole(2), ...parts]);
     expect(figuresOf(runs)[0]!.values).toEqual(expected);
-    expect(again.map(({ steps }) => steps[0]!.measurements[0]!.value)).toEqual(expected.filter((value) => value !== null && value >= 10));
+    expect(again.flat().map(({ steps }) => steps[0]!.measurements[0]!.value)).toEqual(
+      expected.filter((value) => value !== null && value >= 10),
+    );
     expect(runs.map(({ steps }) => steps.some(({ name }) => name === 'b'))).toEqual([true, true]);
+  });
+
+  it('takes each step from where it was measured last', () => {
+    const both = (day: number) =>
+      run(day, [step('a', [measured(10 * day)]), step('b', [measured(100 * day, { what: 'another' })])], {
+        kind: 'part',
+        command: 'ONLY=P1,P2',
+      });
+    const { runs, again } = runsOfPage([whole(1), whole(2), both(3), both(4), part(5, other), part(6, other)]);
+    expect(figuresOf(runs).map(({ values }) => values)).toEqual([
+      [50, 60],
+      [300, 400],
+    ]);
+    expect(again.map(days)).toEqual([
+      [5, 6],
+      [3, 4],
+    ]);
   });
 });

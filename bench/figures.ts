@@ -42,29 +42,37 @@ export interface Failure {
 export interface PageRuns {
   /** Oldest first. */
   readonly runs: readonly RunResult[];
-  /** Runs of single steps, made since: theirs stand in `runs`, in place of what those had, the first in the first. */
-  readonly again: readonly RunResult[];
+  /** Runs of single steps, made since, the newest command's first: theirs stand in `runs`, in place of what those had, the first in the first. */
+  readonly again: readonly (readonly RunResult[])[];
 }
 
-/** The newest whole runs of the newest one's code, but for what was measured again, by its program's newest code, on such a machine. */
+/**
+ * The newest whole runs of the newest one's code, but for steps that were measured again on such a machine: of each step
+ * the newest command that measured it, in the code in which it did so last.
+ */
 export function runsOfPage(stored: readonly RunResult[]): PageRuns {
-  const runs = wholeRuns(stored);
-  const newest = runs.at(-1);
+  const whole = wholeRuns(stored);
+  const newest = whole.at(-1);
   const since = stored.filter(
     ({ kind, at, machine }) =>
       newest !== undefined && kind === 'part' && at > newest.at && machine.unchanged && machine.cpu === newest.machine.cpu,
   );
-  const last = since.at(-1);
-  if (last === undefined) return { runs, again: [] };
-  const again = since
-    .filter(({ machine, command }) => machine.commit === last.machine.commit && command === last.command)
-    .slice(-runs.length);
-  const names = new Set(last.steps.map(({ name }) => name));
-  const amended = runs.map((run, at) => ({
-    ...run,
-    steps: [...run.steps.filter(({ name }) => !names.has(name)), ...(again[at]?.steps ?? [])],
-  }));
-  return { runs: amended, again };
+  const amended = new Set<string>();
+  const again: RunResult[][] = [];
+  let runs = whole;
+  for (const last of since.toReversed()) {
+    const names = new Set(last.steps.map(({ name }) => name)).difference(amended);
+    if (names.size === 0) continue;
+    const alike = since.filter(({ machine, command }) => machine.commit === last.machine.commit && command === last.command);
+    const made = alike.slice(-whole.length);
+    runs = runs.map((run, at) => ({
+      ...run,
+      steps: [...run.steps.filter(({ name }) => !names.has(name)), ...(made[at]?.steps ?? []).filter(({ name }) => names.has(name))],
+    }));
+    again.push(made);
+    for (const name of names) amended.add(name);
+  }
+  return { runs, again };
 }
 
 /** Code that is no commit's is only that run's. */

@@ -76,7 +76,7 @@ test('code with changes is told', () => {
 
 test('what was measured again is told', () => {
   const again = [run(2, [], { command: 'make bench ONLY=P1 KEEP=1' }), run(3, [], { command: 'make bench ONLY=P1 KEEP=1' })];
-  expect(rowOf(performancePage({ runs: [run(1, [])], again }, findings, 'performance'), '| measured again ')).toBe(
+  expect(rowOf(performancePage({ runs: [run(1, [])], again: [again] }, findings, 'performance'), '| measured again ')).toBe(
     '| measured again | `make bench ONLY=P1 KEEP=1`, 2026-11-02 10:00, 2026-11-03 10:00 UTC, commit abc, in place of what the runs had |',
   );
 });

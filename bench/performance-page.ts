@@ -114,12 +114,10 @@ function opening({ runs, again }: PageRuns, figures: readonly Figure[], aimed: r
         ['versions', versions.join(', ')],
         ['code', `commit ${machine.commit}${machine.unchanged ? '' : ', with changes'}`],
         ['runs', `\`${newest.command}\`, ${timesOf(runs)}, ${newest.minutes.toFixed(0)} minutes each`],
-        ...again
-          .slice(-1)
-          .map((last) => [
-            'measured again',
-            `\`${last.command}\`, ${timesOf(again)}, commit ${last.machine.commit}, in place of what the runs had`,
-          ]),
+        ...again.map((made) => [
+          'measured again',
+          `\`${made.at(-1)!.command}\`, ${timesOf(made)}, commit ${made.at(-1)!.machine.commit}, in place of what the runs had`,
+        ]),
         ['other load', `load average ${runs.map((run) => run.machine.loadBefore.toFixed(2)).join(', ')} when each began`],
       ],
     ),

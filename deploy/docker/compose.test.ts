@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { fillTemplate } from '#deploy/local/nginx.ts';
-import { writerEnvironment } from '#deploy/local/our-services.ts';
+import { allocatorSettings } from '#deploy/local/our-services.ts';
 import { PARTS } from '#deploy/local/parts.ts';
 
 /** What the schema of compose files cannot see: whether the names in ours fit each other and the native stack. */
@@ -61,7 +61,7 @@ test('addresses in the environment name parts', () => {
 });
 
 test.each(['writer', 'writer-standby'])('%s: takes its memory from where it does on the native stack', (name) => {
-  expect(compose.services[name]!.environment).toMatchObject(writerEnvironment);
+  expect(compose.services[name]!.environment).toMatchObject(allocatorSettings);
   expect(readFileSync('deploy/docker/Dockerfile', 'utf8')).toContain(' libjemalloc2 ');
 });
 

@@ -38,7 +38,7 @@ export async function doctor(options: StackOptions = {}): Promise<readonly Findi
 
   const node = Number(process.versions.node.split('.')[0]);
   add('node', node >= nodeMajorMin, process.versions.node, 'run `npm ci`, then use node_modules/.bin/node (make does)');
-  for (const tool of toolStates(layout)) add(tool.name, tool.lacking === null, tool.lacking ?? 'found', tool.mend);
+  for (const tool of toolStates(layout)) add(tool.name, tool.lacking === null || tool.optional, tool.lacking ?? 'found', tool.mend);
 
   try {
     mkdirSync(layout.home, { recursive: true });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ensureKey } from '#shared/audit-keys/key-folder.ts';
 import type { Layout, PortName } from './layout.ts';
 import { askHttp } from './nginx.ts';
-import { ALLOCATOR } from './packages.ts';
+import { ALLOCATOR, allocatorLacking } from './packages.ts';
 import type { Part, StackContext } from './part.ts';
 
 /** Our own processes: a new one is a line in the table, and a port in layout.ts. */
@@ -13,7 +13,7 @@ interface Service {
   readonly folder: string;
   readonly nodeArgs?: readonly string[];
   /** `serviceEnvironment` if absent; who starts it may say otherwise. */
-  readonly settings?: Readonly<Record<string, string>>;
+  readonly settings?: () => Readonly<Record<string, string>>;
   /** Its own on this stack, whatever who starts it says. */
   readonly environment?: (layout: Layout) => Readonly<Record<string, string>>;
   /** Made before the first start; changes nothing that is right already. */
@@ -35,10 +35,14 @@ export const writerArgs = [...serviceArgs, '--max-semi-space-size=8'];
  * (docs/decisions/0017-memory-after-a-rush.md). A thread of its own does so while the writer has nothing to do;
  * one arena, and little kept by each thread, are 4 MB of it at rest.
  */
-export const writerEnvironment = {
+export const allocatorSettings = {
   LD_PRELOAD: ALLOCATOR,
   MALLOC_CONF: 'background_thread:true,narenas:1,dirty_decay_ms:5000,muzzy_decay_ms:0,lg_tcache_max:12',
 };
+
+export function writerEnvironment(): Readonly<Record<string, string>> {
+  return { ...serviceEnvironment, ...(allocatorLacking() === null ? allocatorSettings : {}) };
+}
 
 /**
  * Under the checkout's folder, shared by its stacks. Without it every process strips the types from its files anew, and
@@ -71,7 +75,7 @@ function mainOf(folder: string): string {
   return `services/${folder}/main.ts`;
 }
 
-function partOf({ name, folder, nodeArgs = serviceArgs, settings = serviceEnvironment, environment: own, prepare }: Service): Part {
+function partOf({ name, folder, nodeArgs = serviceArgs, settings = () => serviceEnvironment, environment: own, prepare }: Service): Part {
   return {
     name,
     kind: 'service',
@@ -83,7 +87,7 @@ function partOf({ name, folder, nodeArgs = serviceArgs, settings = serviceEnviro
       file: join(layout.root, 'node_modules/.bin/node'),
       args: [...nodeArgs, mainOf(folder)],
       env: {
-        ...settings,
+        ...settings(),
         NODE_COMPILE_CACHE: join(layout.root, compileCache),
         ...environment,
         ...own?.(layout),

@@ -15,6 +15,8 @@ interface Tool {
   readonly apt: string;
   readonly brew: string;
   readonly dnf: string;
+  /** Installed where that needs no password, and done without elsewhere. */
+  readonly optional?: true;
   /** Null where it is there and good enough; else what is wrong. */
   readonly lacking: (layout: Layout) => string | null;
 }
@@ -42,10 +44,12 @@ function javaLacking(): string | null {
 /** What a writer takes its memory from; by this name the system's loader finds it. Elsewhere than on Linux it does without. */
 export const ALLOCATOR = 'libjemalloc.so.2';
 
-function allocatorLacking(): string | null {
+/** Why a program would not start with it as it should; null where it would. */
+export function allocatorLacking(): string | null {
   if (process.platform !== 'linux') return null;
-  const { stderr } = spawnSync('true', { env: { ...process.env, LD_PRELOAD: ALLOCATOR }, encoding: 'utf8' });
-  return stderr === '' ? null : 'not found';
+  const { error, stderr } = spawnSync('true', { env: { ...process.env, LD_PRELOAD: ALLOCATOR }, encoding: 'utf8' });
+  const told = error?.message ?? stderr.trim();
+  return told === '' ? null : `not usable, so a writer keeps twice the memory after a rush: ${told}`;
 }
 
 const TOOLS: readonly Tool[] = [
@@ -66,7 +70,7 @@ const TOOLS: readonly Tool[] = [
     dnf: 'redis',
     lacking: () => (onPath('redis-server') ? null : 'not found'),
   },
-  { name: 'libjemalloc', apt: 'libjemalloc2', brew: 'jemalloc', dnf: 'jemalloc', lacking: allocatorLacking },
+  { name: 'libjemalloc', apt: 'libjemalloc2', brew: 'jemalloc', dnf: 'jemalloc', optional: true, lacking: allocatorLacking },
 ];
 
 /** Moves the clock of a program that is started under it. Only the tests of wrong clocks want it. */
@@ -102,13 +106,19 @@ export function ensureLoadTools(layout: Layout, say: (line: string) => void): vo
 
 export interface ToolState {
   readonly name: string;
+  readonly optional: boolean;
   readonly lacking: string | null;
   /** What to type to get it. */
   readonly mend: string;
 }
 
 export function toolStates(layout: Layout): readonly ToolState[] {
-  return TOOLS.map((tool) => ({ name: tool.name, lacking: tool.lacking(layout), mend: installCommand([tool]) }));
+  return TOOLS.map((tool) => ({
+    name: tool.name,
+    optional: !isRequired(tool),
+    lacking: tool.lacking(layout),
+    mend: installCommand([tool]),
+  }));
 }
 
 /** The one command that installs these on this kind of machine. */
@@ -128,11 +138,15 @@ export function ensurePackages(layout: Layout, say: (line: string) => void): voi
   ensureTools(TOOLS, layout, say);
 }
 
+const isRequired = ({ optional }: Tool): boolean => optional !== true;
+
 function ensureTools(tools: readonly Tool[], layout: Layout, say: (line: string) => void): void {
-  const missing = tools.filter((tool) => tool.lacking(layout) !== null);
+  const lacking = tools.filter((tool) => tool.lacking(layout) !== null);
+  const canInstall = process.getuid?.() === 0 && onPath('apt-get');
+  const missing = canInstall ? lacking : lacking.filter(isRequired);
   if (missing.length === 0) return;
-  const named = missing.map((tool) => `${tool.name} (${tool.lacking(layout) ?? ''})`).join(', ');
-  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+  if (!canInstall) {
+    const named = missing.map((tool) => `${tool.name} (${tool.lacking(layout) ?? ''})`).join(', ');
     throw new StackFailure(`Not usable on this machine: ${named}. Type this, then run it again:\n  ${installCommand(missing)}`);
   }
   say(`packages: installing ${missing.map(({ apt }) => apt).join(' ')}`);
@@ -149,7 +163,7 @@ function ensureTools(tools: readonly Tool[], layout: Layout, say: (line: string)
     const { stderr = '', stdout = '' } = error as { stderr?: string; stdout?: string };
     throw new StackFailure(`apt-get did not install ${missing.map(({ apt }) => apt).join(' ')}:\n${(stdout + stderr).trimEnd()}`);
   }
-  const still = missing.filter((tool) => tool.lacking(layout) !== null);
+  const still = missing.filter((tool) => isRequired(tool) && tool.lacking(layout) !== null);
   if (still.length > 0)
     throw new StackFailure(`Installed, and still not usable: ${still.map(({ name }) => name).join(', ')}. See \`make doctor\`.`);
 }

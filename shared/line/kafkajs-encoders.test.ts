@@ -24,9 +24,24 @@ test.each([
 });
 
 test('encoders go into another one in one piece', () => {
-  const parts = [3, 40_000, 0, 40_000].map((size) => new Encoder().writeBytes(bytesOf(size)));
+  const parts = [40_000, 40_000, 100].map((size) => new Encoder().writeBytes(bytesOf(size)));
   const whole = new Encoder().writeString('all').writeEncoderArray(parts);
   expect(whole.buffer.subarray(5).equals(Buffer.concat(parts.map(({ buffer }) => buffer)))).toBe(true);
-  const written = 5 + 80_003 + 4 * 4;
+  const written = 5 + 80_100 + 4 * parts.length;
   expect(whole.buf).toHaveLength(written + (written >>> 3));
+});
+
+test('what comes piece by piece is not copied for each of them', () => {
+  const encoder = new Encoder();
+  const piece = bytesOf(1_000);
+  const buffers = new Set(Array.from({ length: 1_000 }, () => encoder.writeBytes(piece).buf));
+  expect(buffers.size).toBeLessThan(20);
+});
+
+test('growing asks for no zeros', () => {
+  const [encoder, bytes] = [new Encoder(), bytesOf(100_000)];
+  const zeros = jest.spyOn(Buffer, 'alloc');
+  encoder.writeBytes(bytes);
+  expect(zeros).not.toHaveBeenCalled();
+  zeros.mockRestore();
 });

@@ -1,12 +1,12 @@
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 
-/** Up to here an encoder that grows grows to a power of two; beyond, by an eighth: a record of a megabyte was given two. */
+/** Up to here an encoder grows to a power of two; beyond, to what is wanted and some more. */
 const doublingBytesMax = 32 * 1024;
 
 /**
- * kafkajs fills the buffer of an encoder that grows with zeros and then writes over them, once for each layer of a request:
- * record, records, batch, partition, topic, request. In a rush of 40,000 decisions/s these were 100 MB of zeros a second;
- * without them, and with buffers of the size that is wanted, a writer makes 2 to 3 % more decisions.
+ * Wherever an encoder of kafkajs grows, it fills a buffer of the next power of two with zeros, to write over most of them:
+ * for each record, and several times while records are joined. In a rush of 40,000 decisions/s these were 100 MB of
+ * zeros a second; without them, and with the records' room made at once, a writer makes 2 to 3 % more decisions.
  */
 export function growEncodersAsWanted(): void {
   const { prototype } = Encoder;
@@ -16,7 +16,9 @@ export function growEncodersAsWanted(): void {
   prototype.ensureAvailable = function ensureAvailable(this: Encoder, bytes: number) {
     const wanted = this.offset + bytes;
     if (wanted <= this.buf.length) return;
-    const larger = Buffer.allocUnsafe(wanted <= doublingBytesMax ? Encoder.nextPowerOfTwo(wanted) : wanted + (wanted >>> 3));
+    // By half at least, or what comes in many pieces would be copied again and again.
+    const roomy = Math.max(wanted + (wanted >>> 3), this.buf.length + (this.buf.length >>> 1));
+    const larger = Buffer.allocUnsafe(wanted < doublingBytesMax ? Encoder.nextPowerOfTwo(wanted) : roomy);
     // Nobody reads beyond `offset`.
     this.buf.copy(larger, 0, 0, this.offset);
     this.buf = larger;

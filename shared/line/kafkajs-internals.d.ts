@@ -9,7 +9,6 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     ensureAvailable(bytes: number): void;
     writeEncoderArray(encoders: readonly Encoder[]): this;
     writeBytes(bytes: Buffer): this;
-    writeInt32(value: number): this;
     writeString(text: string): this;
   }
 }
