@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { fillTemplate } from '#deploy/local/nginx.ts';
-import { allocatorSettings } from '#deploy/local/our-services.ts';
+import { allocatorSettings, writerArgs } from '#deploy/local/our-services.ts';
 import { PARTS } from '#deploy/local/parts.ts';
 
 /** What the schema of compose files cannot see: whether the names in ours fit each other and the native stack. */
@@ -60,8 +60,9 @@ test('addresses in the environment name parts', () => {
   for (const host of hosts) expect(compose.services).toHaveProperty(host);
 });
 
-test.each(['writer', 'writer-standby'])('%s: takes its memory from where it does on the native stack', (name) => {
+test.each(['writer', 'writer-standby'])('%s: takes its memory as it does on the native stack', (name) => {
   expect(compose.services[name]!.environment).toMatchObject(allocatorSettings);
+  expect(writerArgs).toEqual(expect.arrayContaining(compose.services[name]!.command!.slice(0, -1)));
   expect(readFileSync('deploy/docker/Dockerfile', 'utf8')).toContain(' libjemalloc2 ');
 });
 

@@ -28,8 +28,11 @@ interface Service {
 const serviceArgs = ['--disable-warning=TimeoutNegativeWarning', '--external-memory-accounted-in-global-limit'];
 /** The C library keeps an arena for each of some eight threads, and in each what was freed there: ten MB of a service at rest. */
 const serviceEnvironment = { MALLOC_ARENA_MAX: '2' };
-/** Room for what is short-lived makes the writer no faster beyond 8 MB, and it keeps it at rest. */
-export const writerArgs = [...serviceArgs, '--max-semi-space-size=8'];
+/**
+ * Room for what is short-lived makes the writer no faster beyond 8 MB, and it keeps it at rest. What it takes may double,
+ * not grow to four times as much, before everything is collected (docs/decisions/0017-memory-after-a-rush.md).
+ */
+export const writerArgs = [...serviceArgs, '--max-semi-space-size=8', '--heap-growing-percent=100'];
 /**
  * After a rush the C library keeps half of what a writer took, in pieces between those in use; jemalloc gives it back
  * (docs/decisions/0017-memory-after-a-rush.md). A thread of its own does so while the writer has nothing to do;
