@@ -38,7 +38,8 @@ export async function doctor(options: StackOptions = {}): Promise<readonly Findi
 
   const node = Number(process.versions.node.split('.')[0]);
   add('node', node >= nodeMajorMin, process.versions.node, 'run `npm ci`, then use node_modules/.bin/node (make does)');
-  for (const tool of toolStates(layout)) add(tool.name, tool.lacking === null || tool.optional, tool.lacking ?? 'found', tool.mend);
+  for (const { name, optional, lacking, mend } of toolStates(layout))
+    add(name, lacking === null || optional, lacking === null ? 'found' : optional ? `${lacking} To have it: ${mend}` : lacking, mend);
 
   try {
     mkdirSync(layout.home, { recursive: true });
