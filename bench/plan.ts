@@ -164,7 +164,7 @@ export const PLAN: readonly Step[] = [
     quickArgs: ['--quick'],
     stack: 'servers',
     fresh: true,
-    seconds: 150,
+    seconds: 180,
     secondsMax: 600,
   },
   {

@@ -32,8 +32,8 @@ const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
 const rate = Number(options.rate);
 const loadEveryMs = 20;
 const waitMsMax = 600_000;
-/** Until the collector has nothing more to give back: V8 looks for garbage when nothing was done for 8 s, up to three times. */
-const settleMs = 40_000;
+/** Until the collector has nothing more to give back: V8 looks for garbage 30 s after the last collection, and twice more, 8 s apart. */
+const settleMs = 90_000;
 const takeoverSecondsMax = 3;
 const memoryMbMax = 400;
 const say = (line: string): void => console.error(line);
